@@ -1,0 +1,339 @@
+"""The adapter document: one serializable description of everything that a model call needs.
+
+A document is *sparse*: an absent member is inherited from the layers below, then from the defaults written here. The
+same models describe a layer (where ``null`` says "remove what lies below") and an effective document (which holds no
+``null``). What a provider adds, its ``connection`` and extra ``inference`` fields, is validated by the plugin's own
+models when the document is resolved.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
+
+import orjson
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator
+
+from dragoman.errors import DocumentError, Problem
+
+Operation = Literal["chat", "embed", "rerank"]
+Runtime = Literal["native", "langchain"]
+
+NAME_PATTERN = re.compile(r"[a-z0-9][a-z0-9._-]*\Z")
+
+#: Members that belong to one document and are never inherited from a base.
+IDENTITY_MEMBERS = ("version", "name", "aliases", "title", "base")
+
+Decimalish = Annotated[str, BeforeValidator(lambda v: str(v) if isinstance(v, int | float) else v)]
+
+
+class Section(BaseModel):
+    """A group of the document: unknown members are refused, values never change."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, protected_namespaces=())
+
+
+class ReasoningSettings(Section):
+    """How much the model may think. A provider that knows only one of the two refuses the other."""
+
+    effort: str | None = Field(
+        None, description="none, minimal, low, medium, high and the like, in the provider's words"
+    )
+    budget_tokens: int | None = Field(None, ge=0, description="at most this many tokens of reasoning")
+
+
+class JsonSchemaFormat(Section):
+    """A JSON Schema that the answer must follow."""
+
+    name: str | None = Field(None, description="a short name; `answer` where a provider needs one")
+    description: str | None = None
+    schema_: dict[str, Any] | None = Field(None, alias="schema", description="the JSON Schema, kept as it is")
+    strict: bool | None = None
+
+    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True, protected_namespaces=())
+
+
+class ResponseFormat(Section):
+    """The shape of the answer: free text, any JSON object, or JSON that follows a schema."""
+
+    type: Literal["text", "json_object", "json_schema"] = "text"
+    json_schema: JsonSchemaFormat | None = None
+
+
+class Inference(BaseModel):
+    """Inference settings, in one vocabulary and unit system for all providers.
+
+    A plugin may add fields of its own; they are validated when the document is resolved, and refused where the
+    provider does not know them.
+    """
+
+    model_config = ConfigDict(extra="allow", frozen=True, protected_namespaces=())
+
+    configuration: str | None = Field(None, description="name of an inference configuration, expanded underneath")
+    temperature: float | None = Field(
+        None, ge=0, description="0 is the most predictable; the upper end is the provider's"
+    )
+    top_p: float | None = Field(
+        None, ge=0, le=1, description="sample from the smallest set of tokens with this probability"
+    )
+    top_k: int | None = Field(None, ge=0, description="sample from the k likeliest tokens")
+    max_tokens: int | None = Field(None, ge=1, description="the answer's length, in tokens, reasoning included")
+    stop_sequences: list[str] | None = Field(None, description="texts that end the answer; they are not part of it")
+    seed: int | None = Field(None, description="makes sampling repeatable where the provider supports it")
+    presence_penalty: float | None = Field(None, ge=-2, le=2)
+    frequency_penalty: float | None = Field(None, ge=-2, le=2)
+    reasoning: ReasoningSettings | None = None
+    response_format: ResponseFormat | None = None
+
+    @field_validator("stop_sequences", mode="before")
+    @classmethod
+    def _one_or_many(cls, value: Any) -> Any:
+        return [value] if isinstance(value, str) else value
+
+
+class Prompt(Section):
+    """How messages become one prompt, for endpoints that take text: a family's markers, by preset or written out."""
+
+    preset: str | None = Field(None, description="a shipped set of role markers, for example llama-2-chat")
+    start: str | None = Field(None, description="text before everything")
+    system: str | None = Field(None, description="how a system message is written; {content} stands for its text")
+    user: str | None = Field(None, description="how a user message is written; {content} stands for its text")
+    assistant: str | None = Field(
+        None, description="how an assistant message is written; {content} stands for its text"
+    )
+    end: str | None = Field(None, description="text after everything, where the model begins to write")
+
+
+class PayloadMapping(Section):
+    """Request, response, stream, usage and error shapes, for endpoints with JSON of their own."""
+
+    preset: str | None = Field(None, description="a shipped mapping, for example tgi; members beside it change it")
+    request: Any = Field(None, description='a JSON skeleton; a leaf {"$": "expression"} is filled from the request')
+    response: dict[str, Any] | None = Field(None, description="expressions: text, tool_calls, finish, tokens_in, …")
+    stream: dict[str, Any] | None = Field(None, description="the same for one frame of a stream, and skip, done")
+    framing: Literal["sse", "jsonl", "json", "raw"] | None = Field(None, description="how a stream is cut into frames")
+    finish_map: dict[str, str | None] | None = Field(None, description="the endpoint's word -> a finish reason")
+    content_type: str | None = None
+    accept: str | None = None
+
+
+class Constraints(Section):
+    """Limits of the model that act: too long an input is refused, `max_tokens` is capped and the cap reported."""
+
+    max_input_tokens: int | None = Field(None, ge=1)
+    max_total_tokens: int | None = Field(None, ge=1)
+
+
+class Capabilities(Section):
+    """What the model can do, declared and never guessed from its name. Absent means: not declared, so not refused."""
+
+    streaming: bool | None = None
+    tools: bool | None = None
+    images: bool | None = None
+    documents: bool | None = None
+    audio: bool | None = None
+    system: bool | None = None
+    structured_output: bool | None = None
+    reasoning: bool | None = None
+
+
+class ExclusiveRule(Section):
+    """Of these settings the model takes one. With `keep` the others are left out and reported; without it: refused."""
+
+    exclusive: list[str] = Field(min_length=2, description="paths, for example inference.temperature")
+    keep: str | None = Field(None, description="the path that stays where several are set")
+
+
+class ForbidRule(Section):
+    """The model does not take this setting. With `drop` it is left out and reported; without it: refused."""
+
+    forbid: str = Field(description="a path, for example inference.top_k")
+    drop: bool = False
+
+
+class RangeRule(Section):
+    """The model takes this setting within these ends, both included."""
+
+    range: str = Field(description="a path, for example inference.temperature")
+    minimum: float | None = None
+    maximum: float | None = None
+
+
+Rule = ExclusiveRule | ForbidRule | RangeRule
+
+
+class Pricing(Section):
+    """What the model costs. Amounts are decimals written as text, so that no cent is lost to binary fractions."""
+
+    currency: str | None = Field(None, description="ISO 4217, for example USD")
+    input_per_million: Decimalish | None = Field(None, description="per million input tokens")
+    output_per_million: Decimalish | None = Field(None, description="per million output tokens")
+    cached_input_per_million: Decimalish | None = None
+    cache_write_input_per_million: Decimalish | None = None
+    source: str | None = Field(None, description="where the figures come from")
+    checked: str | None = Field(None, description="the day they were looked up, YYYY-MM-DD")
+
+    @field_validator(
+        "input_per_million", "output_per_million", "cached_input_per_million", "cache_write_input_per_million"
+    )
+    @classmethod
+    def _decimal(cls, value: str | None) -> str | None:
+        if value is not None and not re.fullmatch(r"\d+(\.\d+)?", value):
+            raise ValueError('a decimal amount such as "3.00" is expected')
+        return value
+
+
+class Limits(Section):
+    """Deadlines in seconds, attempts and concurrency of one call through this adapter."""
+
+    timeout_s: float | None = Field(600, gt=0, description="the whole call, all attempts; null = no limit")
+    connect_timeout_s: float | None = Field(10, gt=0, description="until the connection stands; null = no limit")
+    first_byte_timeout_s: float | None = Field(
+        None, gt=0, description="until the answer begins; null = timeout_s alone"
+    )
+    chunk_timeout_s: float | None = Field(120, gt=0, description="between two pieces of a stream; null = no limit")
+    max_attempts: int = Field(3, ge=1, le=10, description="1 = no retry")
+    max_concurrency: int | None = Field(None, ge=1, description="calls at a time in this process; null = no limit")
+
+
+class Notice(Section):
+    """What a person must see before the first use: a third-party model's disclaimer, terms or EULA."""
+
+    text: str | None = None
+    terms_url: str | None = None
+
+
+class Upstream(BaseModel):
+    """One of several targets: a patch of the document, with its share (`weight`) and its turn (`tier`)."""
+
+    model_config = ConfigDict(extra="allow", frozen=True, protected_namespaces=())
+
+    weight: float | None = Field(1, ge=0, description="share among the upstreams of one tier")
+    tier: int | None = Field(0, ge=0, description="the lowest tier is used first")
+
+
+class Adapter(Section):
+    """An adapter document. Every member may be absent; what a call needs is checked when it is resolved."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, protected_namespaces=(), title="Dragoman adapter")
+
+    version: Literal[1] | None = Field(1, description="version of the document's format")
+    name: str | None = Field(None, description="unique; lower case letters, digits, dot, underscore, hyphen")
+    aliases: list[str] | None = Field(None, description="other names it answers to; any text")
+    title: str | None = Field(None, description="what a person sees")
+    base: str | None = Field(None, description="name of an adapter to build on; absent = from scratch")
+    operation: Operation | None = "chat"
+    provider: str | None = Field(None, description="a plugin's provider kind")
+    model: str | None = Field(None, description="what the call addresses: a model id, deployment, endpoint or ARN")
+    base_model: str | None = Field(None, description="the model behind it, for facts only: capabilities, rules, price")
+    inference: Inference | None = None
+    model_kwargs: dict[str, Any] | None = Field(
+        None, description="merged into the request body; cannot set a member that the codec writes itself"
+    )
+    endpoint_kwargs: dict[str, Any] | None = Field(
+        None, description="go with the call, as headers or call arguments; no authentication, host or address"
+    )
+    connection: dict[str, Any] | None = Field(None, description="the provider's own settings")
+    credentials: dict[str, str | None] | None = Field(None, description="field -> name of a secret; never a value")
+    mapping: PayloadMapping | None = None
+    prompt: Prompt | None = None
+    constraints: Constraints | None = None
+    capabilities: Capabilities | None = None
+    rules: list[Rule] | None = None
+    pricing: Pricing | None = None
+    limits: Limits | None = None
+    upstreams: dict[str, Upstream | None] | None = Field(
+        None, description="several targets: id -> a patch of this document"
+    )
+    notice: Notice | None = None
+    runtime: Runtime | None = Field(
+        "native", description="native = codec or mapping; langchain = the plugin's LangChain class"
+    )
+
+    @field_validator("name")
+    @classmethod
+    def _plain_name(cls, value: str | None) -> str | None:
+        if value is not None and not NAME_PATTERN.match(value):
+            raise ValueError(
+                "lower case letters, digits, dot, underscore and hyphen are allowed, for example my-model.v2"
+            )
+        return value
+
+    def as_document(self) -> dict[str, Any]:
+        """Return the sparse JSON form: what was set, nothing else."""
+        return self.model_dump(mode="json", exclude_unset=True, by_alias=True)
+
+    @property
+    def settings(self) -> Inference:
+        """The inference settings; empty where the document has none."""
+        return self.inference or _NO_INFERENCE
+
+    @property
+    def bounds(self) -> Limits:
+        """The limits, with the defaults where the document sets none."""
+        return self.limits or _DEFAULT_LIMITS
+
+
+_NO_INFERENCE = Inference()
+_DEFAULT_LIMITS = Limits()
+
+
+def digest(document: Mapping[str, Any]) -> str:
+    """Return a short fingerprint: equal documents have equal digests, whatever the order of their members.
+
+    ``1`` and ``1.0`` are the same number.
+    """
+    canonical = orjson.dumps(_canonical(document), option=orjson.OPT_SORT_KEYS)
+    return hashlib.sha256(canonical).hexdigest()[:32]
+
+
+def _canonical(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {k: _canonical(v) for k, v in value.items()}
+    if isinstance(value, list | tuple):
+        return [_canonical(v) for v in value]
+    if isinstance(value, float) and value.is_integer():
+        return int(value)
+    return value
+
+
+def check_document(document: Mapping[str, Any], subject: str) -> Adapter:
+    """Return the document as a model, or raise with every field that is wrong.
+
+    Args:
+        document: A layer or an effective document in its JSON form.
+        subject: What the error calls it, for example ``adapter my-model``.
+    """
+    try:
+        return Adapter.model_validate(document)
+    except ValidationError as error:
+        raise DocumentError(subject, problems_of(error)) from None
+
+
+def problems_of(error: ValidationError, prefix: str = "") -> list[Problem]:
+    """Turn pydantic's findings into problems with dotted paths, without the values that were given."""
+    problems = []
+    for finding in error.errors(include_url=False, include_input=False, include_context=False):
+        location = [str(p) for p in finding["loc"] if not _is_union_branch(p)]
+        path = ".".join(([prefix] if prefix else []) + location)
+        problems.append(Problem(path, _say(finding), _HINTS.get(finding["type"])))
+    return problems
+
+
+def _is_union_branch(part: int | str) -> bool:
+    return isinstance(part, str) and part.endswith("Rule")
+
+
+def _say(finding: Mapping[str, Any]) -> str:
+    text: str = finding["msg"]
+    if finding["type"] == "extra_forbidden":
+        return "is not a member here"
+    text = text.removeprefix("Value error, ").removeprefix("Input ")
+    return text[:1].lower() + text[1:]
+
+
+_HINTS = {
+    "extra_forbidden": "check the spelling; `dragoman adapters schema` lists every member",
+}

@@ -1,0 +1,368 @@
+"""The values that travel from caller to provider: messages, their parts, tools.
+
+Plain frozen dataclasses; nothing here knows a provider. ``messages_from`` accepts what callers write: a string, these
+values, or dicts in the shape of OpenAI's chat API.
+"""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Any, Literal, NoReturn
+
+from dragoman.errors import MessageError
+
+Role = Literal["system", "developer", "user", "assistant", "tool"]
+ROLES: tuple[Role, ...] = ("system", "developer", "user", "assistant", "tool")
+
+_NOTHING: Mapping[str, Any] = MappingProxyType({})
+
+
+def _nothing() -> Mapping[str, Any]:
+    return _NOTHING
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """A piece of text."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Image:
+    """An image, as bytes (with its media type) or as an address the provider fetches.
+
+    Args:
+        data: The image's bytes; exactly one of ``data`` and ``url`` is given.
+        url: An ``https:`` address. A ``data:`` URL is taken apart by :func:`messages_from`.
+        media_type: ``image/png`` and the like; required with ``data``.
+        detail: ``low``, ``high`` or ``auto`` where the provider knows it; ``None`` leaves it to the provider.
+    """
+
+    data: bytes | None = None
+    url: str | None = None
+    media_type: str | None = None
+    detail: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Audio:
+    """Spoken input, as bytes; ``format`` is ``wav`` or ``mp3``."""
+
+    data: bytes
+    format: str
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """A file: bytes with a media type, plain ``text``, an address, or the id of a file uploaded before."""
+
+    data: bytes | None = None
+    text: str | None = None
+    url: str | None = None
+    file_id: str | None = None
+    media_type: str | None = None
+    name: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Reasoning:
+    """What a model thought before it answered.
+
+    Args:
+        text: The readable part; empty where the provider sends only a sealed one.
+        signature: Proof that some providers want back with the next turn, as it came.
+        redacted: The sealed part, as it came.
+    """
+
+    text: str = ""
+    signature: str | None = None
+    redacted: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """The model's own words for not answering."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class ToolCall:
+    """A call the model asks for. ``arguments`` is JSON text exactly as the model wrote it, so it may be invalid."""
+
+    id: str
+    name: str
+    arguments: str
+
+
+@dataclass(frozen=True, slots=True)
+class ToolResult:
+    """The answer to a tool call: text, or parts where a provider takes images and documents here."""
+
+    tool_call_id: str
+    parts: tuple[Text | Image | Document, ...]
+    is_error: bool = False
+    name: str | None = None
+
+    @property
+    def text(self) -> str:
+        """The text parts, joined."""
+        return "".join(p.text for p in self.parts if isinstance(p, Text))
+
+
+Part = Text | Image | Audio | Document | Reasoning | Refusal | ToolCall | ToolResult
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One message: a role and its parts, in order.
+
+    Args:
+        role: Who speaks. ``developer`` is a system message for providers that know no such role.
+        parts: At least one part, except for an assistant that said nothing.
+        name: The speaker's name, where several share a role.
+        extra: Members of a provider's message that have no place of their own, as they came; never sent back
+            unless a codec says so.
+    """
+
+    role: Role
+    parts: tuple[Part, ...]
+    name: str | None = None
+    extra: Mapping[str, Any] = field(default_factory=_nothing, compare=False)
+
+    @property
+    def text(self) -> str:
+        """The text parts, joined; empty where there are none."""
+        return "".join(p.text for p in self.parts if isinstance(p, Text))
+
+    @property
+    def tool_calls(self) -> tuple[ToolCall, ...]:
+        """The tool calls, in order."""
+        return tuple(p for p in self.parts if isinstance(p, ToolCall))
+
+    @property
+    def reasoning(self) -> str:
+        """The readable reasoning, joined."""
+        return "".join(p.text for p in self.parts if isinstance(p, Reasoning))
+
+    @property
+    def refusal(self) -> str:
+        """The refusal's text, joined; empty where the model did not refuse."""
+        return "".join(p.text for p in self.parts if isinstance(p, Refusal))
+
+
+@dataclass(frozen=True, slots=True)
+class Tool:
+    """A function that the model may call. ``parameters`` is a JSON Schema; ``None`` means that it takes none."""
+
+    name: str
+    description: str | None = None
+    parameters: Mapping[str, Any] | None = None
+    strict: bool | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ToolChoice:
+    """Whether and which tool must be called.
+
+    ``mode`` is ``auto`` (the model decides), ``none`` (no call), ``required`` (some call) or ``tool`` (the one in
+    ``name``). ``parallel`` says whether several calls in one answer are allowed; ``None`` leaves it to the provider.
+    """
+
+    mode: Literal["auto", "none", "required", "tool"] = "auto"
+    name: str | None = None
+    parallel: bool | None = None
+
+
+MessageLike = Message | Mapping[str, Any]
+MessagesLike = str | MessageLike | Sequence[MessageLike]
+ToolLike = Tool | Mapping[str, Any]
+ToolChoiceLike = ToolChoice | str | Mapping[str, Any]
+
+
+# --- what callers write ------------------------------------------------------------------------------------------
+
+
+def messages_from(value: MessagesLike) -> tuple[Message, ...]:
+    """Return messages from a string (one user message), a message, or a sequence of messages or OpenAI-shaped dicts.
+
+    Raises:
+        MessageError: naming the message and the member that cannot be read, for example ``messages[2].content[0]``.
+    """
+    if isinstance(value, str):
+        return (Message("user", (Text(value),)),)
+    if isinstance(value, Message | Mapping):
+        value = (value,)
+    messages = tuple(m if isinstance(m, Message) else _message(m, f"messages[{i}]") for i, m in enumerate(value))
+    if not messages:
+        raise MessageError("messages: at least one is needed")
+    return messages
+
+
+def tools_from(value: Sequence[ToolLike] | None) -> tuple[Tool, ...]:
+    """Return tools from values or OpenAI-shaped dicts (``{"type": "function", "function": {…}}``, or its inside)."""
+    return tuple(t if isinstance(t, Tool) else _tool(t, f"tools[{i}]") for i, t in enumerate(value or ()))
+
+
+def tool_choice_from(value: ToolChoiceLike | None) -> ToolChoice | None:
+    """Return a tool choice from ``auto``, ``none``, ``required``, a tool's name, or OpenAI's dict; ``None`` stays."""
+    if value is None or isinstance(value, ToolChoice):
+        return value
+    if isinstance(value, str):
+        if value in ("auto", "none", "required"):
+            return ToolChoice(value)  # type: ignore[arg-type]
+        return ToolChoice("tool", value) if value else _refuse("tool_choice", "is empty")
+    name = _member(_mapping(value.get("function", value), "tool_choice.function"), "name", "tool_choice")
+    return ToolChoice("tool", name)
+
+
+_MESSAGE_MEMBERS = {"role", "content", "name", "tool_calls", "tool_call_id", "refusal", "reasoning_content", "is_error"}
+
+
+def _message(raw: Any, path: str) -> Message:
+    raw = _mapping(raw, path)
+    role = raw.get("role")
+    if role not in ROLES:
+        _refuse(f"{path}.role", f"is {role!r}; one of {', '.join(ROLES)} is expected")
+    if unknown := sorted(set(raw) - _MESSAGE_MEMBERS):
+        _refuse(f"{path}.{unknown[0]}", "is not a member of a message")
+    content = _content(raw.get("content"), f"{path}.content")
+    if role == "tool":
+        call_id = _member(raw, "tool_call_id", path)
+        allowed = tuple(p for p in content if isinstance(p, Text | Image | Document))
+        if len(allowed) != len(content):
+            _refuse(f"{path}.content", "a tool's result holds text, images and documents only")
+        return Message("tool", (ToolResult(call_id, allowed, bool(raw.get("is_error")), raw.get("name")),))
+    thought: tuple[Part, ...] = (Reasoning(raw["reasoning_content"]),) if raw.get("reasoning_content") else ()
+    refused: tuple[Part, ...] = (Refusal(raw["refusal"]),) if raw.get("refusal") else ()
+    calls = tuple(_tool_call(c, f"{path}.tool_calls[{i}]") for i, c in enumerate(raw.get("tool_calls") or ()))
+    parts = thought + content + refused + calls
+    if not parts and role != "assistant":
+        _refuse(f"{path}.content", "is missing")
+    return Message(role, parts, raw.get("name"))
+
+
+def _content(raw: Any, path: str) -> tuple[Part, ...]:
+    if raw is None:
+        return ()
+    if isinstance(raw, str):
+        return (Text(raw),)
+    if not isinstance(raw, Sequence):
+        _refuse(path, f"is {type(raw).__name__}; text or a list of parts is expected")
+    return tuple(_part(p, f"{path}[{i}]") for i, p in enumerate(raw))
+
+
+def _part(raw: Any, path: str) -> Part:
+    if isinstance(raw, Part):
+        return raw
+    if isinstance(raw, str):
+        return Text(raw)
+    raw = _mapping(raw, path)
+    read = _PARTS.get(raw.get("type", ""))
+    if read is None:
+        _refuse(f"{path}.type", f"is {raw.get('type')!r}; one of {', '.join(_PARTS)} is expected")
+    return read(raw, path)
+
+
+def _text_part(raw: Mapping[str, Any], path: str) -> Part:
+    return Text(_member(raw, "text", path))
+
+
+def _image_part(raw: Mapping[str, Any], path: str) -> Part:
+    inside = raw.get("image_url")
+    inside = {"url": inside} if isinstance(inside, str) else _mapping(inside, f"{path}.image_url")
+    url = _member(inside, "url", f"{path}.image_url")
+    if not url.startswith("data:"):
+        return Image(url=url, detail=inside.get("detail"))
+    media_type, data = split_data_url(url, f"{path}.image_url.url")
+    return Image(data=data, media_type=media_type, detail=inside.get("detail"))
+
+
+def _audio_part(raw: Mapping[str, Any], path: str) -> Part:
+    inside = _mapping(raw.get("input_audio"), f"{path}.input_audio")
+    return Audio(_base64(_member(inside, "data", path), f"{path}.input_audio.data"), _member(inside, "format", path))
+
+
+def _file_part(raw: Mapping[str, Any], path: str) -> Part:
+    inside = _mapping(raw.get("file"), f"{path}.file")
+    if "file_id" in inside:
+        return Document(file_id=_member(inside, "file_id", path), name=inside.get("filename"))
+    value = _member(inside, "file_data", f"{path}.file")
+    if value.startswith(("https://", "http://")):
+        return Document(url=value, name=inside.get("filename"))
+    media_type, data = split_data_url(value, f"{path}.file.file_data")
+    return Document(data=data, media_type=media_type, name=inside.get("filename"))
+
+
+def _refusal_part(raw: Mapping[str, Any], path: str) -> Part:
+    return Refusal(_member(raw, "refusal", path))
+
+
+_PARTS = {
+    "text": _text_part,
+    "image_url": _image_part,
+    "input_audio": _audio_part,
+    "file": _file_part,
+    "refusal": _refusal_part,
+}
+
+
+def _tool_call(raw: Any, path: str) -> ToolCall:
+    raw = _mapping(raw, path)
+    function = _mapping(raw.get("function"), f"{path}.function")
+    return ToolCall(
+        _member(raw, "id", path),
+        _member(function, "name", f"{path}.function"),
+        _member(function, "arguments", f"{path}.function"),
+    )
+
+
+_TOOL_MEMBERS = {"name", "description", "parameters", "strict"}
+
+
+def _tool(raw: Any, path: str) -> Tool:
+    raw = _mapping(raw, path)
+    if "function" in raw or raw.get("type") == "function":
+        raw = _mapping(raw.get("function"), f"{path}.function")
+    if unknown := sorted(set(raw) - _TOOL_MEMBERS):
+        _refuse(f"{path}.{unknown[0]}", "is not a member of a function tool")
+    parameters = raw.get("parameters")
+    if parameters is not None:
+        parameters = _mapping(parameters, f"{path}.parameters")
+    return Tool(_member(raw, "name", path), raw.get("description"), parameters, raw.get("strict"))
+
+
+def split_data_url(url: str, path: str = "url") -> tuple[str, bytes]:
+    """Return media type and bytes of a base64 ``data:`` URL; ``path`` is what an error names."""
+    head, comma, body = url.partition(",")
+    if not head.startswith("data:") or not comma or not head.endswith(";base64"):
+        _refuse(path, "is not a base64 data: URL")
+    return head[len("data:") : -len(";base64")], _base64(body, path)
+
+
+def _base64(text: str, path: str) -> bytes:
+    try:
+        return base64.b64decode(text, validate=True)
+    except ValueError:
+        _refuse(path, "is not base64")
+
+
+def _mapping(raw: Any, path: str) -> Mapping[str, Any]:
+    if not isinstance(raw, Mapping):
+        _refuse(path, f"is {'missing' if raw is None else type(raw).__name__}; an object is expected")
+    return raw
+
+
+def _member(raw: Mapping[str, Any], name: str, path: str) -> str:
+    value = raw.get(name)
+    if not isinstance(value, str):
+        _refuse(f"{path}.{name}", f"is {'missing' if value is None else type(value).__name__}; text is expected")
+    return value
+
+
+def _refuse(path: str, what: str) -> NoReturn:
+    raise MessageError(f"{path}: {what}")

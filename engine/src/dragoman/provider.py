@@ -1,0 +1,419 @@
+"""The contract of a plugin: what it describes, what it opens, and what the engine hands it.
+
+A plugin's entry point names a light module: pydantic models and hook implementations, no SDK. Its provider
+description names a factory that is imported on first use. The provider opens a *session* for a target in one of three
+ways: a :class:`Codec` (pure functions between our values and the provider's JSON, driven by
+:meth:`Context.codec_session`), a payload mapping, or a LangChain chat model.
+
+Nothing here but :class:`Context` comes from the engine's upper floors; everything else of the engine is private.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import AsyncGenerator, Callable, Hashable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal, NamedTuple, ParamSpec, Protocol, TypeVar
+
+from pydantic import BaseModel
+
+from dragoman.adapter import Inference, Limits, Operation, PayloadMapping, Prompt
+from dragoman.errors import ProviderError, UnsupportedError
+from dragoman.events import Collector, Event, Response, Usage
+from dragoman.messages import Message, Tool, ToolChoice
+from dragoman.secret import MASK, Secret
+
+#: Version of this contract, (major, minor). A plugin states the one it was written for as ``PLUGIN_API``; it loads
+#: where the major is equal and its minor is not above the engine's.
+PLUGIN_API = (1, 0)
+
+A = ParamSpec("A")
+T = TypeVar("T")
+
+
+# --- what a plugin describes -------------------------------------------------------------------------------------
+
+
+class Connection(BaseModel):
+    """Base of a provider's connection model: unknown members are refused, values never change."""
+
+    model_config = {"extra": "forbid", "frozen": True, "protected_namespaces": ()}
+
+
+@dataclass(frozen=True, slots=True)
+class ProviderDescription:
+    """One provider of a plugin.
+
+    Args:
+        kind: What an adapter's ``provider`` says; unique among all plugins.
+        title: What a person sees.
+        factory: ``module:Class`` of the :class:`Provider`, imported on first use and called without arguments.
+        connection: Model of the adapter's ``connection``; a :class:`Connection`.
+        inference: Model of the adapter's ``inference``: :class:`~dragoman.adapter.Inference`, or a subclass with the
+            provider's own fields.
+        credentials: Credential field -> default name of its secret (``{"api_key": "OPENAI_API_KEY"}``).
+        operations: What its sessions can do.
+        native: Whether it has a codec, a mapping or code of its own; false where it is only a LangChain class.
+        documentation_url: Where a person reads on.
+    """
+
+    kind: str
+    title: str
+    factory: str
+    connection: type[BaseModel] = Connection
+    inference: type[Inference] = Inference
+    credentials: Mapping[str, str] = field(default_factory=dict)
+    operations: tuple[Operation, ...] = ("chat",)
+    native: bool = True
+    documentation_url: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PredefinedAdapter:
+    """An adapter that a plugin brings, as a document; or the reason why one that was asked for cannot be made.
+
+    ``problem`` names exactly what is missing; the entry is then listed as failed, beside the others.
+    """
+
+    name: str
+    document: Mapping[str, Any] | None = None
+    problem: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SecretSourceDescription:
+    """A place where secrets can come from: ``kind`` is what the settings name, ``settings`` its model."""
+
+    kind: str
+    title: str
+    settings: type[BaseModel]
+    factory: str
+
+
+class SecretSource(Protocol):
+    """Reads one secret document. Built from its settings model: ``factory(settings)``."""
+
+    def read(self) -> str:
+        """Return the raw text: a JSON object of names and values, or one plain value. May block; runs off the loop."""
+        ...
+
+
+class SecretView(Protocol):
+    """The secrets that were loaded, by name, for hooks that derive adapters from them."""
+
+    def names(self) -> Sequence[str]:
+        """Return every name that a secret source brings, sorted. The process environment is not listed."""
+        ...
+
+    def get(self, name: str) -> Secret | None:
+        """Return the secret of that name from the sources, then the process environment; ``None`` where absent."""
+        ...
+
+
+# --- what travels ------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """What a session is opened for: the part of the effective document that decides where calls go.
+
+    Two adapters with equal targets share a session; everything else comes with each request.
+    """
+
+    provider: str
+    model: str
+    connection: Any
+    credentials: Mapping[str, str]
+    operation: Operation = "chat"
+    mapping: PayloadMapping | None = None
+    prompt: Prompt | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CallSettings:
+    """The part of the effective document that may differ from call to call."""
+
+    inference: Inference
+    model_kwargs: Mapping[str, Any] = field(default_factory=dict)
+    endpoint_kwargs: Mapping[str, Any] = field(default_factory=dict)
+    limits: Limits = field(default_factory=Limits)
+
+
+@dataclass(frozen=True, slots=True)
+class ChatRequest:
+    """One conversation to answer. ``stream`` says which of the two the caller is waiting for."""
+
+    messages: tuple[Message, ...]
+    settings: CallSettings
+    tools: tuple[Tool, ...] = ()
+    tool_choice: ToolChoice | None = None
+    stream: bool = False
+
+
+@dataclass(slots=True)
+class WireRequest:
+    """An HTTP request, complete but for its credentials.
+
+    Args:
+        method: ``POST`` and the like.
+        url: Absolute, encoded as it goes over the wire.
+        headers: Name -> value; names as the provider documents them.
+        body: The bytes to send; ``None`` for no body.
+    """
+
+    method: str
+    url: str
+    headers: dict[str, str]
+    body: bytes | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class WireReply:
+    """An HTTP answer. ``headers`` have lower-case names; ``body`` is decompressed, and empty for a stream."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes = b""
+
+
+class Frame(NamedTuple):
+    """One frame of a stream: ``data`` as bytes, and the event's name where the framing has one."""
+
+    data: bytes
+    event: str | None = None
+
+
+class Framing(Protocol):
+    """Cuts a byte stream into frames, wherever the network cut it."""
+
+    def feed(self, piece: bytes) -> Iterable[Any]:
+        """Take the next piece and return the frames that are now complete."""
+        ...
+
+    def end(self) -> Iterable[Any]:
+        """Return what is still held back; raise :class:`~dragoman.errors.ProtocolError` if it is cut off."""
+        ...
+
+
+#: A framing the engine brings (``sse``: server-sent events; ``jsonl``: one JSON value a line; ``raw``: pieces as
+#: they come) or a plugin's own.
+FramingChoice = Literal["sse", "jsonl", "raw"] | Callable[[], Framing]
+
+
+class StreamDecoder(Protocol):
+    """Turns the frames of one answer into events."""
+
+    def feed(self, frame: Any) -> Iterable[Event]:
+        """Return the events of one frame; raise the provider's error where the frame is one."""
+        ...
+
+    def end(self) -> Iterable[Event]:
+        """Return what is left when the stream has ended. An answer without its finish is the engine's to refuse."""
+        ...
+
+
+class Codec(ABC):
+    """Pure functions between our values and one provider's wire. No I/O, no clock, no state between requests."""
+
+    framing: FramingChoice = "sse"
+
+    @abstractmethod
+    def encode(self, request: ChatRequest) -> WireRequest:
+        """Return the request to send; raise :class:`~dragoman.errors.UnsupportedError` for what cannot be said."""
+
+    @abstractmethod
+    def decode(self, request: ChatRequest, reply: WireReply) -> Response:
+        """Return the answer of a 2xx reply; raise :class:`~dragoman.errors.ProtocolError` where a member is missing."""
+
+    @abstractmethod
+    def decode_stream(self, request: ChatRequest, reply: WireReply) -> StreamDecoder:
+        """Return a decoder for the frames of a 2xx reply, whose body is still to come."""
+
+    @abstractmethod
+    def error(self, reply: WireReply) -> ProviderError:
+        """Return the error of a reply outside 2xx, by status and the provider's code, never by message text."""
+
+
+# --- credentials -------------------------------------------------------------------------------------------------
+
+
+class Credentials(NamedTuple):
+    """What an authorizer signs with.
+
+    ``expires_at_s`` is wall-clock time in seconds since 1970; the engine caches until shortly before. ``None`` means
+    that acquiring is cheap and is done for each call.
+    """
+
+    value: Any
+    expires_at_s: float | None = None
+
+
+class Authorizer(ABC):
+    """Obtains credentials, and signs requests with them. Split in two so that signing is pure and testable."""
+
+    @property
+    @abstractmethod
+    def identity(self) -> Hashable:
+        """Equal for authorizers whose credentials are the same; the engine caches by it. Never a secret value."""
+
+    @abstractmethod
+    async def acquire(self) -> Credentials:
+        """Return fresh credentials. The engine calls it once for any number of concurrent first calls."""
+
+    @abstractmethod
+    def sign(self, request: WireRequest, credentials: Credentials) -> WireRequest:
+        """Return the request with its credentials. Pure: no I/O, the given request is left as it is."""
+
+    @abstractmethod
+    def placeholder(self) -> Credentials:
+        """Return credentials that hold no secret, for a dry run."""
+
+
+class NoAuth(Authorizer):
+    """Sends no credentials, for servers that want none."""
+
+    identity = "none"
+
+    async def acquire(self) -> Credentials:
+        return Credentials(None)
+
+    def sign(self, request: WireRequest, credentials: Credentials) -> WireRequest:
+        return request
+
+    def placeholder(self) -> Credentials:
+        return Credentials(None)
+
+
+class HeaderKey(Authorizer):
+    """Sends one secret in one header, as ``Authorization: Bearer …`` unless told otherwise."""
+
+    def __init__(
+        self, context: Context, secret: str, *, header: str = "Authorization", prefix: str = "Bearer "
+    ) -> None:
+        self._context = context
+        self._secret = secret
+        self._header = header
+        self._prefix = prefix
+
+    @property
+    def identity(self) -> Hashable:
+        return ("secret", self._secret)
+
+    async def acquire(self) -> Credentials:
+        return Credentials(await self._context.secret(self._secret))
+
+    def sign(self, request: WireRequest, credentials: Credentials) -> WireRequest:
+        headers = {**request.headers, self._header: self._prefix + credentials.value.reveal()}
+        return WireRequest(request.method, request.url, headers, request.body)
+
+    def placeholder(self) -> Credentials:
+        return Credentials(Secret(MASK))
+
+
+# --- sessions ----------------------------------------------------------------------------------------------------
+
+
+class Session(ABC):
+    """An open line to one target. One attempt per call: the engine retries, times and reports.
+
+    A session belongs to the event loop it was opened on.
+    """
+
+    @abstractmethod
+    def stream(self, request: ChatRequest) -> AsyncGenerator[Event, None]:
+        """Yield the answer's events, as :mod:`dragoman.events` orders them. Closing it stops the provider's work."""
+
+    async def generate(self, request: ChatRequest) -> Response:
+        """Return the whole answer; by default the collected stream."""
+        collector = Collector()
+        async for event in self.stream(request):
+            collector.add(event)
+        return collector.response()
+
+    async def count_tokens(self, request: ChatRequest) -> Usage | None:
+        """Return the input's size in tokens, ``None`` where the provider cannot tell; the engine then estimates."""
+        return None
+
+    async def dry_run(self, request: ChatRequest) -> WireRequest:
+        """Return the exact request with its credentials masked, and send nothing."""
+        raise UnsupportedError("this provider cannot show its request without sending it")
+
+    async def aclose(self) -> None:  # noqa: B027  (most sessions hold nothing)
+        """Release what the session holds."""
+
+
+class Provider(ABC):
+    """What a description's ``factory`` makes: opens sessions."""
+
+    @abstractmethod
+    def open(self, target: Target, context: Context) -> Session:
+        """Return a session. Cheap and without I/O: connections are made by the first call."""
+
+    def langchain(self, target: Target, settings: CallSettings, context: LangChainContext) -> Any:
+        """Return the ecosystem's own LangChain class for this target, configured explicitly and in full.
+
+        Blocking is allowed; environment variables must not be able to redirect or replace anything.
+        """
+        raise UnsupportedError(f"provider {target.provider} offers no LangChain class")
+
+
+class LangChainContext(Protocol):
+    """What a LangChain class can be built from: the secrets, already read."""
+
+    def secret(self, name: str) -> Secret:
+        """Return a secret; raise :class:`~dragoman.errors.SecretError` where it is absent."""
+        ...
+
+
+class Context(Protocol):
+    """What the engine hands a provider."""
+
+    async def secret(self, name: str) -> Secret:
+        """Return a secret by name, as fresh as the deployment's TTL; raise ``SecretError`` where it is absent."""
+        ...
+
+    def codec_session(self, codec: Codec, authorizer: Authorizer) -> Session:
+        """Return a session that drives the codec over the engine's transport."""
+        ...
+
+    async def send(self, request: WireRequest, limits: Limits) -> WireReply:
+        """Send one request over the engine's transport and return the whole answer, whatever its status.
+
+        For token endpoints and the like; raises ``ConnectionFailedError`` and ``CallTimeoutError`` only.
+        """
+        ...
+
+    async def credentials(self, authorizer: Authorizer) -> Credentials:
+        """Return the authorizer's credentials from the engine's cache, acquired or refreshed as needed."""
+        ...
+
+    async def run_blocking(self, function: Callable[A, T], *args: A.args, **kwargs: A.kwargs) -> T:
+        """Run a blocking call in the engine's own threads, never in the loop's default pool."""
+        ...
+
+    def now_s(self) -> float:
+        """Return the wall clock, in seconds since 1970."""
+        ...
+
+
+# --- observation -------------------------------------------------------------------------------------------------
+
+
+class CallObservation(NamedTuple):
+    """What an observer is told: once when a call starts, once when it ends, however it ends.
+
+    ``phase`` is ``start``, ``end``, ``error`` or ``cancelled``; figures are ``None`` until they are known.
+    """
+
+    phase: Literal["start", "end", "error", "cancelled"]
+    call_id: str
+    adapter: str | None
+    provider: str
+    model: str
+    operation: Operation
+    attempts: int = 0
+    duration_s: float | None = None
+    first_event_s: float | None = None
+    usage: Usage | None = None
+    finish_reason: str | None = None
+    error_code: str | None = None
