@@ -53,6 +53,7 @@ class ProviderDescription:
             provider's own fields.
         credentials: Credential field -> default name of its secret (``{"api_key": "OPENAI_API_KEY"}``).
         operations: What its sessions can do.
+        mapping: Whether it takes the document's ``mapping`` and ``prompt``; where it does not, they are refused.
         native: Whether it has a codec, a mapping or code of its own; false where it is only a LangChain class.
         documentation_url: Where a person reads on.
     """
@@ -64,6 +65,7 @@ class ProviderDescription:
     inference: type[Inference] = Inference
     credentials: Mapping[str, str] = field(default_factory=dict)
     operations: tuple[Operation, ...] = ("chat",)
+    mapping: bool = False
     native: bool = True
     documentation_url: str | None = None
 
@@ -337,6 +339,10 @@ class Session(ABC):
     async def dry_run(self, request: ChatRequest) -> WireRequest:
         """Return the exact request with its credentials masked, and send nothing."""
         raise UnsupportedError("this provider cannot show its request without sending it")
+
+    def forget_credentials(self) -> bool:
+        """Drop cached credentials, after the provider refused them; true if there were any, so that a retry is new."""
+        return False
 
     async def aclose(self) -> None:  # noqa: B027  (most sessions hold nothing)
         """Release what the session holds."""
