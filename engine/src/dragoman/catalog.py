@@ -12,6 +12,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from pydantic import ValidationError
+
 from dragoman.adapter import Inference, check_document, problems_of
 from dragoman.documents import SUFFIXES, read_document
 from dragoman.errors import AdapterNotFoundError, DocumentError, DragomanError, Problem
@@ -155,9 +157,8 @@ class _Gathering:
                 Inference.model_validate(document)
             except DocumentError as error:
                 self.failures.append(Failure(str(path), str(error)))
-            except ValueError as error:
-                problems = "; ".join(str(p) for p in problems_of(error))  # type: ignore[arg-type]
-                self.failures.append(Failure(str(path), problems))
+            except ValidationError as error:
+                self.failures.append(Failure(str(path), _join(problems_of(error))))
             else:
                 self.configurations[name] = Layer(f"inference configuration {name}", {"inference": document})
 

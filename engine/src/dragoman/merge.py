@@ -38,6 +38,19 @@ class Merged(NamedTuple):
     document: dict[str, Any]
     origins: dict[Path, str]
 
+    def remove(self, path: Path) -> None:
+        """Take a value out, and its origins."""
+        parent = value_at(self.document, path[:-1])
+        if isinstance(parent, dict):
+            parent.pop(path[-1], None)
+        forget_origins(self.origins, path)
+
+
+def forget_origins(origins: dict[Path, str], path: Path) -> None:
+    """Drop the origins of everything at or below a path."""
+    for known in [k for k in origins if k[: len(path)] == path]:
+        del origins[known]
+
 
 def merge(layers: Iterable[Layer]) -> Merged:
     """Merge layers, later wins. The layers are left as they are; the result shares nothing with them."""
@@ -117,9 +130,7 @@ class _Merging:
                     self._forget((*path, name))
 
     def _forget(self, path: Path) -> None:
-        depth = len(path)
-        for known in [k for k in self.origins if k[:depth] == path]:
-            del self.origins[known]
+        forget_origins(self.origins, path)
 
 
 def _is_document_root(path: Path) -> bool:

@@ -51,7 +51,8 @@ class ProviderDescription:
         connection: Model of the adapter's ``connection``; a :class:`Connection`.
         inference: Model of the adapter's ``inference``: :class:`~dragoman.adapter.Inference`, or a subclass with the
             provider's own fields.
-        credentials: Credential field -> default name of its secret (``{"api_key": "OPENAI_API_KEY"}``).
+        credentials: Credential field -> default name of its secret (``{"api_key": "OPENAI_API_KEY"}``); ``None`` for
+            a field that is used only where an adapter names a secret for it.
         operations: What its sessions can do.
         mapping: Whether it takes the document's ``mapping`` and ``prompt``; where it does not, they are refused.
         native: Whether it has a codec, a mapping or code of its own; false where it is only a LangChain class.
@@ -63,7 +64,7 @@ class ProviderDescription:
     factory: str
     connection: type[BaseModel] = Connection
     inference: type[Inference] = Inference
-    credentials: Mapping[str, str] = field(default_factory=dict)
+    credentials: Mapping[str, str | None] = field(default_factory=dict)
     operations: tuple[Operation, ...] = ("chat",)
     mapping: bool = False
     native: bool = True

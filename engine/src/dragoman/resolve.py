@@ -1,0 +1,350 @@
+"""From a name or a document to everything that a call needs: layers, merge, upstream, rules, validation.
+
+The order of layers, later wins: predefined document < base chain < adapter < upstream's patch < override < the call's
+own parameters. Each layer's inference configuration is expanded underneath the layer itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic import BaseModel, ValidationError
+
+from dragoman.adapter import (
+    IDENTITY_MEMBERS,
+    Adapter,
+    ExclusiveRule,
+    ForbidRule,
+    Inference,
+    RangeRule,
+    Rule,
+    check_document,
+    digest,
+    problems_of,
+)
+from dragoman.catalog import Catalog
+from dragoman.errors import DocumentError, PluginError, Problem
+from dragoman.events import Report
+from dragoman.merge import Layer, Merged, dotted, merge, value_at
+from dragoman.plugins import Plugins
+from dragoman.provider import CallSettings, ProviderDescription, Target
+
+AdapterLike = str | Mapping[str, Any] | Adapter
+
+
+@dataclass(frozen=True, slots=True)
+class Resolved:
+    """An adapter, ready to be called.
+
+    Args:
+        adapter: The effective document as a model.
+        document: The effective document in its JSON form: no ``null``, no ``base``, no ``upstreams``.
+        origins: For each leaf of the document, where its value comes from; the path is dotted.
+        digest: The document's fingerprint.
+        description: The provider's description.
+        target: What a session is opened for.
+        settings: What goes with each call.
+        upstream: The id of the upstream taken; ``None`` where the document names none.
+        reports: What the caller should know: the upstream taken, settings left out by a rule.
+    """
+
+    adapter: Adapter
+    document: dict[str, Any]
+    origins: dict[str, str]
+    digest: str
+    description: ProviderDescription
+    target: Target
+    settings: CallSettings
+    upstream: str | None
+    reports: tuple[Report, ...]
+
+    @property
+    def name(self) -> str | None:
+        """The adapter's name; ``None`` for a document that has none."""
+        return self.adapter.name
+
+
+def resolve(
+    catalog: Catalog,
+    plugins: Plugins,
+    adapter: AdapterLike,
+    override: Mapping[str, Any] | None = None,
+    inference: Mapping[str, Any] | None = None,
+) -> Resolved:
+    """Make an adapter effective.
+
+    Args:
+        catalog: Where names, bases and inference configurations are looked up.
+        plugins: Where the provider is looked up.
+        adapter: A name or alias, or a whole document, saved nowhere.
+        override: One more layer.
+        inference: The call's own inference settings, the topmost layer.
+
+    Raises:
+        AdapterNotFoundError: No adapter has that name, or a base's name.
+        DocumentError: A layer or the result does not hold; every problem with its path.
+        PluginError: No plugin brings the provider.
+    """
+    subject, layers = _layers_of(catalog, adapter, override)
+    call = Layer("call", {"inference": inference or {}})
+    above = [Layer("override", override or {}), call]
+    for layer in above:
+        check_document(layer.document, layer.origin)
+    expanded = [part for layer in layers for part in _expand(catalog, layer)]
+    expanded_above = [part for layer in above for part in _expand(catalog, layer)]
+    before = merge([*expanded, *expanded_above])
+    upstream, patches, reports = _choose_upstream(catalog, before.document)
+    merged = merge([*expanded, *patches, *expanded_above]) if patches else before
+    for member in ("base", "upstreams"):
+        merged.remove((member,))
+    reports += _apply_rules(subject, merged)
+    return _finish(plugins, subject, merged, upstream=upstream, reports=reports)
+
+
+# --- layers ------------------------------------------------------------------------------------------------------
+
+
+def _layers_of(catalog: Catalog, adapter: AdapterLike, override: Mapping[str, Any] | None) -> tuple[str, list[Layer]]:
+    if isinstance(adapter, str):
+        entry = catalog.find(adapter)
+        subject, own = f"adapter {entry.name}", list(entry.layers)
+    else:
+        document = adapter.as_document() if isinstance(adapter, Adapter) else adapter
+        subject = f"adapter {document.get('name') or '(unsaved)'}"
+        check_document(document, subject)
+        own = [Layer("document", document)]
+    base = own[-1].document.get("base")
+    if override and "base" in override:
+        base = override["base"]
+    seen = [own[-1].document.get("name") or "(unsaved)"]
+    below = _base_layers(catalog, base, seen) if base else []
+    *predefined, top = own
+    return subject, [*map(_nameless, predefined), *below, top]
+
+
+def _base_layers(catalog: Catalog, name: str, seen: list[str]) -> list[Layer]:
+    entry = catalog.find(name)
+    chain = [*seen, entry.name]
+    if entry.name in seen:
+        raise DocumentError(
+            f"adapter {seen[0]}",
+            [Problem("base", f"is a cycle: {' -> '.join(chain)}", "let one of them stand without a base")],
+        )
+    base = entry.document.get("base")
+    below = _base_layers(catalog, base, chain) if base else []
+    *predefined, top = (Layer(f"base {entry.name} ({layer.origin})", layer.document) for layer in entry.layers)
+    return [*map(_nameless, predefined), *below, _nameless(top)]
+
+
+def _nameless(layer: Layer) -> Layer:
+    return Layer(layer.origin, {k: v for k, v in layer.document.items() if k not in IDENTITY_MEMBERS})
+
+
+def _expand(catalog: Catalog, layer: Layer) -> list[Layer]:
+    """Put a layer's inference configuration underneath it."""
+    name = value_at(layer.document, ("inference", "configuration"))
+    if not isinstance(layer.document.get("inference"), Mapping) or "configuration" not in layer.document["inference"]:
+        return [layer]
+    own = {k: v for k, v in layer.document["inference"].items() if k != "configuration"}
+    rest = Layer(layer.origin, {**layer.document, "inference": own})
+    if name is None:
+        return [rest]
+    configuration = catalog.configuration(name)
+    return [Layer(f"{configuration.origin}, named by {layer.origin}", configuration.document), rest]
+
+
+def _choose_upstream(catalog: Catalog, document: Mapping[str, Any]) -> tuple[str | None, list[Layer], list[Report]]:
+    """Take the heaviest upstream of the lowest tier; of equals, the first by id."""
+    upstreams: Mapping[str, Mapping[str, Any]] = document.get("upstreams") or {}
+    if not upstreams:
+        return None, [], []
+
+    def rank(name: str) -> tuple[float, float, str]:
+        patch = upstreams[name]
+        weight, tier = patch.get("weight"), patch.get("tier")
+        return (0 if tier is None else tier, -(1 if weight is None else weight), name)
+
+    chosen = min(upstreams, key=rank)
+    patch = {k: v for k, v in upstreams[chosen].items() if k not in ("weight", "tier")}
+    subject = f"upstream {chosen}"
+    refused = [n for n in (*IDENTITY_MEMBERS, "upstreams", "operation") if n in patch]
+    if refused:
+        raise DocumentError(subject, [Problem(f"upstreams.{chosen}.{n}", "cannot differ by upstream") for n in refused])
+    check_document(patch, subject)
+    report = Report("upstream", f"took upstream {chosen!r}, the heaviest of the lowest tier", f"upstreams.{chosen}")
+    return chosen, _expand(catalog, Layer(subject, patch)), [report]
+
+
+# --- rules -------------------------------------------------------------------------------------------------------
+
+
+def _apply_rules(subject: str, merged: Merged) -> list[Report]:
+    work = _RuleWork(merged, [], [])
+    for rule in check_document(merged.document, subject).rules or []:
+        _RULES[type(rule)](rule, work)
+    if work.problems:
+        raise DocumentError(subject, work.problems)
+    return work.reports
+
+
+@dataclass(frozen=True, slots=True)
+class _RuleWork:
+    merged: Merged
+    problems: list[Problem]
+    reports: list[Report]
+
+    def value(self, path: str) -> Any:
+        return value_at(self.merged.document, path.split("."))
+
+    def origin(self, path: str) -> str:
+        wanted = tuple(path.split("."))
+        return next((o for p, o in self.merged.origins.items() if p[: len(wanted)] == wanted), "the document")
+
+    def drop(self, path: str, why: str) -> None:
+        self.merged.remove(tuple(path.split(".")))
+        self.reports.append(Report("rule_dropped", f"{path} was left out: {why}", path))
+
+
+def _exclusive(rule: ExclusiveRule, work: _RuleWork) -> None:
+    present = [path for path in rule.exclusive if work.value(path) is not None]
+    if len(present) < 2:
+        return
+    if rule.keep in present:
+        for path in present:
+            if path != rule.keep:
+                work.drop(path, f"the model takes only one of {', '.join(rule.exclusive)}, and {rule.keep} is kept")
+        return
+    given = " and ".join(f"{p} (from {work.origin(p)})" for p in present)
+    work.problems.append(Problem(present[-1], f"the model takes only one of {given}", "remove one with null"))
+
+
+def _forbid(rule: ForbidRule, work: _RuleWork) -> None:
+    if work.value(rule.forbid) is None:
+        return
+    if rule.drop:
+        work.drop(rule.forbid, "the model does not take it")
+    else:
+        origin = work.origin(rule.forbid)
+        work.problems.append(Problem(rule.forbid, f"the model does not take it (from {origin})", "remove it with null"))
+
+
+def _range(rule: RangeRule, work: _RuleWork) -> None:
+    value = work.value(rule.range)
+    if value is None:
+        return
+    if not isinstance(value, int | float):
+        work.problems.append(Problem(rule.range, "is no number, so its range cannot be checked"))
+    elif (rule.minimum is not None and value < rule.minimum) or (rule.maximum is not None and value > rule.maximum):
+        ends = f"{'…' if rule.minimum is None else rule.minimum} to {'…' if rule.maximum is None else rule.maximum}"
+        work.problems.append(Problem(rule.range, f"is {value}; the model takes {ends}"))
+
+
+_RULES: dict[type[Rule], Callable[[Any, _RuleWork], None]] = {
+    ExclusiveRule: _exclusive,
+    ForbidRule: _forbid,
+    RangeRule: _range,
+}
+
+
+# --- the result --------------------------------------------------------------------------------------------------
+
+
+def _finish(
+    plugins: Plugins,
+    subject: str,
+    merged: Merged,
+    *,
+    upstream: str | None,
+    reports: Iterable[Report],
+) -> Resolved:
+    adapter = check_document(merged.document, subject)
+    description = _described(plugins, subject, adapter)
+    problems: list[Problem] = []
+    connection = _check_section(description.connection, merged.document.get("connection"), "connection", problems)
+    inference = _check_section(description.inference, merged.document.get("inference"), "inference", problems)
+    problems += _unknown_inference(description.inference, inference)
+    credentials = _credentials(description, adapter, problems)
+    problems += _refused_members(description, adapter)
+    if problems:
+        raise DocumentError(subject, problems)
+    return Resolved(
+        adapter=adapter,
+        document=merged.document,
+        origins={dotted(path): origin for path, origin in merged.origins.items()},
+        digest=digest(merged.document),
+        description=description,
+        target=Target(
+            provider=description.kind,
+            model=adapter.model or "",
+            connection=connection,
+            credentials=credentials,
+            operation=adapter.operation or "chat",
+            mapping=adapter.mapping,
+            prompt=adapter.prompt,
+        ),
+        settings=CallSettings(
+            inference=inference,
+            model_kwargs=adapter.model_kwargs or {},
+            endpoint_kwargs=adapter.endpoint_kwargs or {},
+            limits=adapter.bounds,
+        ),
+        upstream=upstream,
+        reports=tuple(reports),
+    )
+
+
+def _described(plugins: Plugins, subject: str, adapter: Adapter) -> ProviderDescription:
+    needed = {"provider": adapter.provider, "model": adapter.model}
+    if missing := [Problem(m, "is missing", "set it here or in a base") for m, value in needed.items() if not value]:
+        raise DocumentError(subject, missing)
+    try:
+        return plugins.provider(adapter.provider or "")
+    except PluginError as error:
+        raise DocumentError(subject, [Problem("provider", error.message, error.hint)]) from None
+
+
+def _check_section(model: type[BaseModel], value: Any, path: str, problems: list[Problem]) -> Any:
+    try:
+        return model.model_validate(value or {})
+    except ValidationError as error:
+        problems += problems_of(error, path)
+        return model.model_construct()
+
+
+def _unknown_inference(model: type[Inference], inference: Inference) -> list[Problem]:
+    known = ", ".join(sorted(set(model.model_fields) - {"configuration"}))
+    return [
+        Problem(
+            f"inference.{name}",
+            "is not an inference setting of this provider",
+            f"it takes {known}; others go into model_kwargs",
+        )
+        for name in inference.model_extra or {}
+    ]
+
+
+def _credentials(description: ProviderDescription, adapter: Adapter, problems: list[Problem]) -> dict[str, str]:
+    named = {k: v for k, v in (adapter.credentials or {}).items() if v is not None}
+    for name in named:
+        if name not in description.credentials:
+            known = ", ".join(description.credentials) or "none"
+            problems.append(Problem(f"credentials.{name}", "is not a credential of this provider", f"it takes {known}"))
+    defaults = {field: name for field, name in description.credentials.items() if name is not None}
+    return {**defaults, **named}
+
+
+def _refused_members(description: ProviderDescription, adapter: Adapter) -> list[Problem]:
+    problems = []
+    if adapter.operation and adapter.operation not in description.operations:
+        offered = ", ".join(description.operations)
+        problems.append(
+            Problem("operation", f"{description.kind} does not offer {adapter.operation}", f"it offers {offered}")
+        )
+    if not description.mapping:
+        means_nothing = f"means nothing to {description.kind}, which has a codec of its own"
+        problems += [Problem(m, means_nothing) for m in ("mapping", "prompt") if getattr(adapter, m) is not None]
+    if adapter.runtime != "langchain" and not description.native:
+        problems.append(Problem("runtime", f"{description.kind} is a LangChain class only", "set runtime: langchain"))
+    return problems
