@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+import unicodedata
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
@@ -278,6 +279,12 @@ class Adapter(Section):
 
 _NO_INFERENCE = Inference()
 _DEFAULT_LIMITS = Limits()
+
+
+def slug(text: str) -> str:
+    """Return a plain name for any text: ``Model 1 (EU)`` becomes ``model-1-eu``; empty where nothing is left."""
+    plain = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode().lower()
+    return re.sub(r"[^a-z0-9._]+", "-", plain).strip("-._")
 
 
 def digest(document: Mapping[str, Any]) -> str:

@@ -1,6 +1,6 @@
 """What a plugin's author imports, in one place."""
 
-from dragoman.adapter import Inference, Limits, PayloadMapping, Prompt
+from dragoman.adapter import Inference, Limits, PayloadMapping, Prompt, slug
 from dragoman.hookspecs import hookimpl
 from dragoman.provider import (
     PLUGIN_API,
@@ -61,4 +61,5 @@ __all__ = [
     "WireReply",
     "WireRequest",
     "hookimpl",
+    "slug",
 ]

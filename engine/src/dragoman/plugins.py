@@ -9,8 +9,9 @@ from __future__ import annotations
 import inspect
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any
 
@@ -18,9 +19,11 @@ import pluggy
 
 from dragoman import hookspecs
 from dragoman.errors import PluginError
-from dragoman.provider import PLUGIN_API, ProviderDescription, SecretSourceDescription
+from dragoman.provider import PLUGIN_API, CallObservation, ProviderDescription, SecretSourceDescription
 
 ENTRY_POINT_GROUP = "dragoman.plugins"
+
+Observer = Callable[[CallObservation], object]
 
 
 def _manager() -> pluggy.PluginManager:
@@ -50,7 +53,7 @@ class FailedPlugin:
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Plugins:
     """What discovery found. ``failed`` never hides ``loaded``; both are in the order of their names."""
 
@@ -68,6 +71,12 @@ class Plugins:
     def secret_sources(self) -> Mapping[str, SecretSourceDescription]:
         """Every kind of secret source that plugins bring, by its kind."""
         return {d.kind: d for plugin in self.loaded for d in plugin.secret_sources}
+
+    @cached_property
+    def observers(self) -> tuple[tuple[str, Observer], ...]:
+        """Every plugin's ``dragoman_observe``, with the plugin's name."""
+        found = self.manager.hook.dragoman_observe.get_hookimpls()
+        return tuple((impl.plugin_name, _observer(impl)) for impl in found)
 
     def provider(self, kind: str) -> ProviderDescription:
         """Return a provider's description.
@@ -189,6 +198,11 @@ class _Loading:
                 raise PluginError(
                     f"{name} lacks @hookimpl, so it would never be called", hint="from dragoman.plugin import hookimpl"
                 )
+
+
+def _observer(implementation: pluggy.HookImpl) -> Observer:
+    function, takes_call = implementation.function, bool(implementation.argnames)
+    return function if takes_call else lambda _: function()
 
 
 def _call_one(manager: pluggy.PluginManager, name: str, hook: str, arguments: Mapping[str, Any]) -> list[Any]:

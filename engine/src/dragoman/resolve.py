@@ -31,6 +31,9 @@ from dragoman.merge import Layer, Merged, dotted, merge, value_at
 from dragoman.plugins import Plugins
 from dragoman.provider import CallSettings, ProviderDescription, Target
 
+#: The members of a document that decide where its calls go.
+TARGET_MEMBERS = ("provider", "model", "operation", "connection", "credentials", "mapping", "prompt", "runtime")
+
 AdapterLike = str | Mapping[str, Any] | Adapter
 
 
@@ -44,7 +47,7 @@ class Resolved:
         origins: For each leaf of the document, where its value comes from; the path is dotted.
         digest: The document's fingerprint.
         description: The provider's description.
-        target: What a session is opened for.
+        target: What a session is opened for; ``target_key`` is the fingerprint of it.
         settings: What goes with each call.
         upstream: The id of the upstream taken; ``None`` where the document names none.
         reports: What the caller should know: the upstream taken, settings left out by a rule.
@@ -56,6 +59,7 @@ class Resolved:
     digest: str
     description: ProviderDescription
     target: Target
+    target_key: str
     settings: CallSettings
     upstream: str | None
     reports: tuple[Report, ...]
@@ -284,6 +288,7 @@ def _finish(
             mapping=adapter.mapping,
             prompt=adapter.prompt,
         ),
+        target_key=digest({m: merged.document[m] for m in TARGET_MEMBERS if m in merged.document}),
         settings=CallSettings(
             inference=inference,
             model_kwargs=adapter.model_kwargs or {},

@@ -1,0 +1,148 @@
+"""The face of the catalogue: list, show, validate, save, and the JSON Schema of adapters."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ParamSpec, Protocol, TypeVar
+
+from dragoman.adapter import NAME_PATTERN, Adapter
+from dragoman.catalog import Catalog, Entry, Failure
+from dragoman.documents import write_document
+from dragoman.errors import DocumentError, DragomanError, Problem
+from dragoman.plugins import Plugins
+from dragoman.resolve import AdapterLike, Resolved
+from dragoman.schema import adapter_schema
+from dragoman.settings import Settings
+
+A = ParamSpec("A")
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class AdapterSummary:
+    """One row of a listing. ``problem`` says why an adapter that is there cannot be called; ``None``: it can."""
+
+    name: str
+    title: str | None
+    provider: str | None
+    model: str | None
+    operation: str
+    aliases: tuple[str, ...]
+    source: str
+    default: bool
+    problem: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """The adapters that there are, and what should be one and is not."""
+
+    adapters: tuple[AdapterSummary, ...]
+    failures: tuple[Failure, ...]
+
+
+class _Resolving(Protocol):
+    settings: Settings
+
+    @property
+    def plugins(self) -> Plugins: ...
+    async def catalog(self) -> Catalog: ...
+    async def reload(self) -> Catalog: ...
+    async def resolve(
+        self,
+        adapter: AdapterLike | None,
+        override: Mapping[str, Any] | None = None,
+        inference: Mapping[str, Any] | None = None,
+    ) -> Resolved: ...
+    def run_blocking(self, function: Callable[A, T], *args: A.args, **kwargs: A.kwargs) -> Awaitable[T]: ...
+
+
+class Adapters:
+    """An engine's adapters."""
+
+    def __init__(self, engine: _Resolving) -> None:
+        self._engine = engine
+
+    async def list(self) -> Listing:
+        """Return every adapter, and beside them what failed to become one."""
+        catalog = await self._engine.catalog()
+        default = self._engine.settings.default_adapter
+        rows = [await self._summary(entry, default) for entry in catalog.entries.values()]
+        return Listing(tuple(rows), (*catalog.failures, *self._failed_plugins()))
+
+    async def get(self, name: str) -> Entry:
+        """Return an adapter as it was written, by name or alias."""
+        return (await self._engine.catalog()).find(name)
+
+    async def effective(self, adapter: AdapterLike | None, override: Mapping[str, Any] | None = None) -> Resolved:
+        """Return what a call through the adapter would use, with the origin of every value."""
+        return await self._engine.resolve(adapter, override)
+
+    async def schema(self) -> dict[str, Any]:
+        """Return the JSON Schema of an adapter document, with what each installed provider adds."""
+        plugins = await self._engine.run_blocking(lambda: self._engine.plugins)
+        return adapter_schema(plugins.providers)
+
+    async def save(self, document: Mapping[str, Any], *, force: bool = False) -> Path:
+        """Write an adapter document into the configuration's folder and return the file.
+
+        Args:
+            document: A sparse document with a ``name``; it must resolve.
+            force: Whether a file of that name may be replaced.
+
+        Raises:
+            DocumentError: The document does not hold, its name is taken, or there is no configuration folder.
+        """
+        name = document.get("name")
+        subject = f"adapter {name or '(unnamed)'}"
+        folder = self._engine.settings.adapters_folder
+        if folder is None:
+            hint = "create a dragoman.toml, or name one with --config"
+            raise DocumentError(subject, [Problem("", "there is no configuration folder to save it in", hint)])
+        if not isinstance(name, str) or not NAME_PATTERN.match(name):
+            raise DocumentError(subject, [Problem("name", "is missing or not a plain name", "for example my-model")])
+        await self._engine.resolve(document)
+        catalog = await self._engine.catalog()
+        taken = name in catalog.entries or any(
+            (folder / f"{name}{s}").exists() for s in (".yaml", ".yml", ".json", ".toml")
+        )
+        if taken and not force:
+            raise DocumentError(subject, [Problem("name", "is taken", "choose another one, or --force")])
+        path = await self._engine.run_blocking(_write, folder, name, document)
+        await self._engine.reload()
+        return path
+
+    async def _summary(self, entry: Entry, default: str | None) -> AdapterSummary:
+        problem, resolved = None, None
+        try:
+            resolved = await self._engine.resolve(entry.name)
+        except DragomanError as error:
+            problem = str(error)
+        shown: Mapping[str, Any] = resolved.document if resolved else entry.document
+        return AdapterSummary(
+            name=entry.name,
+            title=shown.get("title"),
+            provider=shown.get("provider"),
+            model=shown.get("model"),
+            operation=shown.get("operation") or "chat",
+            aliases=entry.aliases,
+            source=entry.source,
+            default=default is not None and default in (entry.name, *entry.aliases),
+            problem=problem,
+        )
+
+    def _failed_plugins(self) -> tuple[Failure, ...]:
+        return tuple(Failure(f"plugin {failed.name}", failed.reason) for failed in self._engine.plugins.failed)
+
+
+def _write(folder: Path, name: str, document: Mapping[str, Any] | Adapter) -> Path:
+    shown = document.as_document() if isinstance(document, Adapter) else dict(document)
+    existing = [folder / f"{name}{suffix}" for suffix in (".yaml", ".yml", ".json", ".toml")]
+    path = next((p for p in existing if p.exists()), existing[0])
+    folder.mkdir(parents=True, exist_ok=True)
+    unfinished = path.with_name(f".{path.name}.new")
+    unfinished.write_text(write_document(shown, path.suffix), encoding="utf-8")
+    unfinished.replace(path)
+    return path

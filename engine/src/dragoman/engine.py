@@ -1,0 +1,423 @@
+"""The engine: adapters in, answers out. It resolves, opens sessions and calls; everything else lives below."""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import logging
+import threading
+import time
+import weakref
+from collections import OrderedDict
+from collections.abc import AsyncGenerator, Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple, ParamSpec, TypeVar
+
+import orjson
+
+from dragoman.adapter import Adapter, Limits
+from dragoman.adapters import Adapters
+from dragoman.calls import ChatStream, Plan, generate, redact_error
+from dragoman.catalog import Catalog, load_catalog
+from dragoman.constraints import apply_constraints, refuse_undeclared
+from dragoman.errors import DragomanError, SecretError, SettingsError, UnsupportedError
+from dragoman.events import Report, Response
+from dragoman.messages import MessagesLike, ToolChoiceLike, ToolLike, messages_from, tool_choice_from, tools_from
+from dragoman.plugins import Plugins, load_plugins
+from dragoman.provider import (
+    Authorizer,
+    CallObservation,
+    ChatRequest,
+    Codec,
+    Credentials,
+    Provider,
+    ProviderDescription,
+    SecretView,
+    Session,
+    WireReply,
+    WireRequest,
+)
+from dragoman.resolve import AdapterLike, Resolved, resolve
+from dragoman.secret import Secret
+from dragoman.secrets import SecretStore
+from dragoman.sessions import Lease, OpenSessions, import_provider
+from dragoman.settings import Settings
+from dragoman.transport import CodecSession, CredentialCache, TransportPool
+
+logger = logging.getLogger("dragoman")
+
+A = ParamSpec("A")
+T = TypeVar("T")
+
+MAX_THREADS = 16
+MAX_RESOLVED = 1024
+
+
+@dataclass(frozen=True, slots=True)
+class DryRun:
+    """The exact request that a call would send, its credentials masked. ``body`` is parsed where it is JSON."""
+
+    method: str
+    url: str
+    headers: dict[str, str]
+    body: Any
+    adapter: str | None
+    provider: str
+    model: str
+    reports: tuple[Report, ...] = ()
+
+
+class Engine:
+    """Calls models through adapters.
+
+    One engine serves any number of adapters, tasks, threads and event loops; it opens nothing before the first call.
+    Close it with :meth:`aclose`, or use it as ``async with``; at the end of ``asyncio.run`` connections close by
+    themselves.
+    """
+
+    def __init__(self, settings: Settings | None = None, *, plugins: Plugins | None = None) -> None:
+        self.settings = settings or Settings()
+        self.adapters = Adapters(self)
+        self._loading = threading.RLock()
+        self._plugins = plugins
+        self._secrets: SecretStore | None = None
+        self._snapshot: _Snapshot | None = None
+        self._providers: dict[str, Provider] = {}
+        self._open: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, OpenSessions] = weakref.WeakKeyDictionary()
+        self._threads = ThreadPoolExecutor(MAX_THREADS, thread_name_prefix="dragoman")
+        self._transports = TransportPool()
+        self._context = _Context(self, self._transports, CredentialCache())
+
+    @classmethod
+    def from_config(cls, config: str | Path | None = None, **flags: Any) -> Engine:
+        """Return an engine for a deployment.
+
+        Args:
+            config: A ``dragoman.toml``, or its folder. ``None`` looks at ``DRAGOMAN_CONFIG``, ``./dragoman.toml``
+                and ``./config/dragoman.toml``; where there is none, the defaults hold.
+            flags: Single settings, which win over file and environment.
+
+        Raises:
+            SettingsError: The file cannot be read, or a setting does not hold.
+        """
+        return cls(Settings.load(config, **flags))
+
+    # --- calls ---------------------------------------------------------------------------------------------------
+
+    async def chat(
+        self,
+        adapter: AdapterLike | None,
+        messages: MessagesLike,
+        *,
+        tools: Sequence[ToolLike] | None = None,
+        tool_choice: ToolChoiceLike | None = None,
+        override: Mapping[str, Any] | None = None,
+        **inference: Any,
+    ) -> Response:
+        """Answer a conversation.
+
+        Args:
+            adapter: A name or alias, or a whole document that is saved nowhere; ``None`` takes the default adapter.
+            messages: A string (one user message), messages, or OpenAI-shaped dicts.
+            tools: Tools that the model may call, as values or OpenAI-shaped dicts.
+            tool_choice: ``auto``, ``none``, ``required``, or a tool's name.
+            override: One more layer of the adapter document, for this call only.
+            inference: Inference settings of this call, for example ``temperature=0``.
+
+        Raises:
+            DragomanError: one tree; see :mod:`dragoman.errors`.
+        """
+        asked = _Asked(adapter, messages, tools, tool_choice, override, inference, stream=False)
+        async with self._planned(asked) as plan:
+            return await generate(plan)
+
+    def stream(
+        self,
+        adapter: AdapterLike | None,
+        messages: MessagesLike,
+        *,
+        tools: Sequence[ToolLike] | None = None,
+        tool_choice: ToolChoiceLike | None = None,
+        override: Mapping[str, Any] | None = None,
+        **inference: Any,
+    ) -> ChatStream:
+        """Answer a conversation event by event; the arguments are those of :meth:`chat`."""
+        asked = _Asked(adapter, messages, tools, tool_choice, override, inference, stream=True)
+        return ChatStream(self._planned(asked))
+
+    async def dry_run(
+        self,
+        adapter: AdapterLike | None,
+        messages: MessagesLike,
+        *,
+        tools: Sequence[ToolLike] | None = None,
+        tool_choice: ToolChoiceLike | None = None,
+        override: Mapping[str, Any] | None = None,
+        stream: bool = False,
+        **inference: Any,
+    ) -> DryRun:
+        """Return the exact request that :meth:`chat` or :meth:`stream` would send, and send nothing."""
+        asked = _Asked(adapter, messages, tools, tool_choice, override, inference, stream)
+        async with self._planned(asked) as plan:
+            with self._redacting():
+                request = await plan.session.dry_run(plan.request)
+        target = plan.resolved.target
+        return DryRun(
+            method=request.method,
+            url=request.url,
+            headers=request.headers,
+            body=_readable(request.body),
+            adapter=plan.resolved.name,
+            provider=target.provider,
+            model=target.model,
+            reports=plan.reports,
+        )
+
+    async def resolve(
+        self,
+        adapter: AdapterLike | None,
+        override: Mapping[str, Any] | None = None,
+        inference: Mapping[str, Any] | None = None,
+    ) -> Resolved:
+        """Return the effective adapter, with the origin of every value; what a call would use."""
+        snapshot = await self._current()
+        if adapter is None:
+            adapter = self._default_adapter(snapshot.catalog)
+        return snapshot.resolve(self.plugins, adapter, override, inference)
+
+    async def langchain_model(self, adapter: AdapterLike | None, override: Mapping[str, Any] | None = None) -> Any:
+        """Return the provider's own LangChain chat model for an adapter, configured explicitly and in full.
+
+        Raises:
+            UnsupportedError: The provider has no LangChain class, or its package is not installed.
+        """
+        resolved = await self.resolve(adapter, override)
+        provider = await self._provider(resolved.description)
+        secrets = _ReadSecrets(await (await self._store()).load())
+        with self._redacting():
+            return await self.run_blocking(provider.langchain, resolved.target, resolved.settings, secrets)
+
+    # --- what there is -------------------------------------------------------------------------------------------
+
+    @property
+    def plugins(self) -> Plugins:
+        """The plugins that loaded and those that failed. Discovers them on first use."""
+        with self._loading:
+            if self._plugins is None:
+                chosen = self.settings.plugins
+                self._plugins = load_plugins(allow=chosen.allow, block=chosen.block)
+            return self._plugins
+
+    @property
+    def secrets(self) -> SecretStore:
+        """The deployment's secrets, by name."""
+        with self._loading:
+            if self._secrets is None:
+                self._secrets = SecretStore(self.settings, self.plugins.secret_sources)
+            return self._secrets
+
+    async def catalog(self) -> Catalog:
+        """Return which adapters and inference configurations there are, and what failed to become one."""
+        return (await self._current()).catalog
+
+    async def reload(self) -> Catalog:
+        """Read secrets, adapters and inference configurations anew; calls in progress keep what they began with."""
+        await (await self._store()).reread()
+        self._snapshot = None
+        return await self.catalog()
+
+    async def run_blocking(self, function: Callable[A, T], *args: A.args, **kwargs: A.kwargs) -> T:
+        """Run a blocking function in the engine's own threads."""
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._threads, functools.partial(function, *args, **kwargs))
+
+    async def aclose(self) -> None:
+        """Close this event loop's sessions and connections."""
+        opened = self._open.pop(asyncio.get_running_loop(), None)
+        if opened is not None:
+            await opened.aclose()
+        await self._transports.aclose()
+
+    async def __aenter__(self) -> Engine:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.aclose()
+
+    # --- the way of one call -------------------------------------------------------------------------------------
+
+    @asynccontextmanager
+    async def _planned(self, asked: _Asked) -> AsyncGenerator[Plan, None]:
+        """Resolve what was asked and hold its session open until the call is over."""
+        messages, tools = messages_from(asked.messages), tools_from(asked.tools)
+        choice = tool_choice_from(asked.tool_choice)
+        if choice is not None and choice.mode in ("required", "tool") and not tools:
+            raise UnsupportedError("a tool call is demanded and no tool is given", path="tool_choice")
+        resolved = await self.resolve(asked.adapter, asked.override, asked.inference)
+        if resolved.target.operation != "chat":
+            raise UnsupportedError(f"the adapter {resolved.name} is for {resolved.target.operation}, not for chat")
+        request = ChatRequest(messages, resolved.settings, tools, choice, asked.stream)
+        refuse_undeclared(resolved, request)
+        async with self._leased(resolved) as lease:
+            with self._redacting():
+                request, reports = await apply_constraints(resolved, request, lease.session)
+            store = await self._store()
+            yield Plan(
+                resolved=resolved,
+                session=lease.session,
+                request=request,
+                slots=lease.slots,
+                reports=(*resolved.reports, *reports),
+                refresh_credentials=store.reread,
+                redact=store.redact,
+                observe=self._observe if self.plugins.observers else None,
+            )
+
+    @asynccontextmanager
+    async def _leased(self, resolved: Resolved) -> AsyncGenerator[Lease, None]:
+        loop = asyncio.get_running_loop()
+        sessions = self._open.get(loop)
+        if sessions is None:
+            sessions = self._open[loop] = OpenSessions()
+        provider = self._providers.get(resolved.description.kind) or await self._provider(resolved.description)
+        async with sessions.lease(resolved, provider, self._context) as lease:
+            yield lease
+
+    def _default_adapter(self, catalog: Catalog) -> str:
+        if self.settings.default_adapter is None:
+            known = ", ".join(catalog.entries) or "none"
+            raise SettingsError(
+                "no adapter is named and the settings have no default_adapter", hint=f"there are: {known}"
+            )
+        return self.settings.default_adapter
+
+    async def _store(self) -> SecretStore:
+        return self._secrets or await self.run_blocking(lambda: self.secrets)
+
+    async def _current(self) -> _Snapshot:
+        store = await self._store()
+        view = await store.load()
+        snapshot = self._snapshot
+        if snapshot is None or snapshot.revision != store.revision:
+            snapshot = await self.run_blocking(self._load_catalog, view, store.revision)
+        return snapshot
+
+    def _load_catalog(self, view: SecretView, revision: int) -> _Snapshot:
+        with self._loading:
+            if self._snapshot is None or self._snapshot.revision != revision:
+                settings = self.settings
+                catalog = load_catalog(self.plugins, view, settings.adapters_folder, settings.inference_folder)
+                self._snapshot = _Snapshot(revision, catalog)
+            return self._snapshot
+
+    async def _provider(self, description: ProviderDescription) -> Provider:
+        provider = await self.run_blocking(import_provider, description)
+        return self._providers.setdefault(description.kind, provider)
+
+    def _observe(self, call: CallObservation) -> None:
+        for name, observer in self.plugins.observers:
+            try:
+                observer(call)
+            except Exception:
+                logger.exception("plugin %s: dragoman_observe failed; the call goes on", name)
+
+    @contextmanager
+    def _redacting(self) -> Iterator[None]:
+        try:
+            yield
+        except DragomanError as error:
+            if self._secrets is not None:
+                redact_error(error, self._secrets.redact)
+            raise
+
+
+class _Asked(NamedTuple):
+    """What a caller asked for, as it came."""
+
+    adapter: AdapterLike | None
+    messages: MessagesLike
+    tools: Sequence[ToolLike] | None
+    tool_choice: ToolChoiceLike | None
+    override: Mapping[str, Any] | None
+    inference: Mapping[str, Any]
+    stream: bool
+
+
+class _Snapshot:
+    """A catalogue, the secrets' revision that it was made with, and what was resolved from it."""
+
+    def __init__(self, revision: int, catalog: Catalog) -> None:
+        self.revision = revision
+        self.catalog = catalog
+        self._resolved: OrderedDict[bytes, Resolved] = OrderedDict()
+
+    def resolve(
+        self,
+        plugins: Plugins,
+        adapter: AdapterLike,
+        override: Mapping[str, Any] | None,
+        inference: Mapping[str, Any] | None,
+    ) -> Resolved:
+        named = adapter.as_document() if isinstance(adapter, Adapter) else adapter
+        try:
+            key = orjson.dumps((named, override, inference))
+        except TypeError:  # not JSON: resolving says what is wrong with it
+            return resolve(self.catalog, plugins, adapter, override, inference)
+        found = self._resolved.get(key)
+        if found is None:
+            found = self._resolved[key] = resolve(self.catalog, plugins, adapter, override, inference)
+            if len(self._resolved) > MAX_RESOLVED:
+                self._resolved.popitem(last=False)
+        return found
+
+
+class _Context:
+    """What the engine hands a provider; see :class:`dragoman.provider.Context`."""
+
+    def __init__(self, engine: Engine, transports: TransportPool, cache: CredentialCache) -> None:
+        self._engine = engine
+        self._transports = transports
+        self._cache = cache
+
+    async def secret(self, name: str) -> Secret:
+        return await self._engine.secrets.get(name)
+
+    def codec_session(self, codec: Codec, authorizer: Authorizer) -> Session:
+        return CodecSession(codec, authorizer, self._transports, self._cache)
+
+    async def send(self, request: WireRequest, limits: Limits) -> WireReply:
+        return await self._transports.current().send(request, limits)
+
+    async def credentials(self, authorizer: Authorizer) -> Credentials:
+        return await self._cache.get(authorizer)
+
+    async def run_blocking(self, function: Callable[A, T], *args: A.args, **kwargs: A.kwargs) -> T:
+        return await self._engine.run_blocking(function, *args, **kwargs)
+
+    def now_s(self) -> float:
+        return time.time()
+
+
+class _ReadSecrets:
+    """Secrets that were read before, for building a LangChain class."""
+
+    def __init__(self, view: SecretView) -> None:
+        self._view = view
+
+    def secret(self, name: str) -> Secret:
+        found = self._view.get(name)
+        if found is None:
+            raise SecretError(f"the secret {name} is missing", hint="`dragoman secrets` shows which are present")
+        return found
+
+
+def _readable(body: bytes | None) -> Any:
+    if body is None:
+        return None
+    try:
+        return orjson.loads(body)
+    except orjson.JSONDecodeError:
+        return body.decode("utf-8", "replace")
