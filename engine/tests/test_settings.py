@@ -38,8 +38,8 @@ def test_without_a_file_there_are_the_defaults_and_no_folders() -> None:
     assert settings.stage == "prod"
     assert settings.file is None
     assert settings.root is None
-    assert settings.adapters_path is None
-    assert settings.inference_path is None
+    assert settings.adapters_folder is None
+    assert settings.inference_folder is None
 
 
 def test_the_working_directory_is_searched_before_its_config_folder(folder: Path) -> None:
@@ -83,14 +83,14 @@ def test_paths_start_at_the_folder_of_the_file_even_through_a_link(folder: Path)
     (folder / "live").mkdir()
     (folder / "live" / "dragoman.toml").symlink_to(real)
     settings = Settings.load("live")
-    assert settings.adapters_path == folder / "live" / "models"
-    assert settings.inference_path == folder / "live" / "inference"
+    assert settings.adapters_folder == folder / "live" / "models"
+    assert settings.inference_folder == folder / "live" / "inference"
     assert settings.locate(Path("secrets.json")) == folder / "live" / "secrets.json"
     assert settings.locate(Path("/etc/secrets.json")) == Path("/etc/secrets.json")
 
 
 def test_an_explicit_folder_counts_without_a_file(folder: Path) -> None:
-    assert Settings.load(adapters_directory="mine").adapters_path == folder / "mine"
+    assert Settings.load(adapters_directory="mine").adapters_folder == folder / "mine"
 
 
 @pytest.mark.parametrize(

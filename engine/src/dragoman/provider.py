@@ -85,7 +85,11 @@ class PredefinedAdapter:
 
 @dataclass(frozen=True, slots=True)
 class SecretSourceDescription:
-    """A place where secrets can come from: ``kind`` is what the settings name, ``settings`` its model."""
+    """A place where secrets can come from: ``kind`` is what the settings name, ``settings`` its model.
+
+    Every source also takes ``rename``, ``text_name`` and ``optional``, which the engine handles. A member or property
+    ``label`` of the settings, where there is one, tells a person which one it is (``prod/llm-keys``).
+    """
 
     kind: str
     title: str
@@ -96,8 +100,12 @@ class SecretSourceDescription:
 class SecretSource(Protocol):
     """Reads one secret document. Built from its settings model: ``factory(settings)``."""
 
-    def read(self) -> str:
-        """Return the raw text: a JSON object of names and values, or one plain value. May block; runs off the loop."""
+    def read(self) -> str | None:
+        """Return the raw text: a JSON object of names and values, or one plain value; ``None`` where it is absent.
+
+        May block; runs off the loop. Raise ``SecretError``, whose text holds no content, where it cannot be read; of
+        any other exception only the type is shown.
+        """
         ...
 
 

@@ -190,13 +190,13 @@ class Settings(BaseSettings):
         return list(self._unknown_environment)
 
     @property
-    def adapters_path(self) -> Path | None:
+    def adapters_folder(self) -> Path | None:
         """The folder of adapter documents, absolute; ``None`` where there is neither a file nor an explicit value."""
         return self._folder("adapters_directory")
 
     @property
-    def inference_path(self) -> Path | None:
-        """The folder of inference configurations, absolute; ``None`` as in :attr:`adapters_path`."""
+    def inference_folder(self) -> Path | None:
+        """The folder of inference configurations, absolute; ``None`` as in :attr:`adapters_folder`."""
         return self._folder("inference_directory")
 
     def locate(self, path: Path) -> Path:
