@@ -1,0 +1,56 @@
+"""One transport per running event loop, closed with it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from dragoman.transport.http import Transport
+
+
+class _Open(NamedTuple):
+    transport: Transport
+    lifetime: AsyncGenerator[None, None]
+
+
+class TransportPool:
+    """Hands out the transport of the running event loop and makes it at the first call.
+
+    A transport is closed by :meth:`aclose`; by the end of ``asyncio.run``, and of anything else that ends a loop with
+    ``loop.shutdown_asyncgens()``; and, if the pool itself is dropped, by its loop.
+    """
+
+    def __init__(self) -> None:
+        self._open: dict[asyncio.AbstractEventLoop, _Open] = {}
+
+    async def transport(self) -> Transport:
+        """Return the running loop's transport."""
+        known = self._open.get(asyncio.get_running_loop())
+        return known.transport if known else await self._make()
+
+    async def aclose(self) -> None:
+        """Close the running loop's transport, if there is one; those of other loops are left alone."""
+        if known := self._open.get(asyncio.get_running_loop()):
+            await known.lifetime.aclose()
+
+    async def _make(self) -> Transport:
+        from dragoman.transport.http import Transport  # imports the HTTP client: 100 ms, so not before the first call
+
+        loop = asyncio.get_running_loop()
+        for closed in [other for other in list(self._open) if other.is_closed()]:
+            self._open.pop(closed, None)
+        transport = Transport()
+        lifetime = self._lifetime(loop, transport)
+        self._open[loop] = _Open(transport, lifetime)
+        await anext(lifetime)  # from here on the loop knows it
+        return transport
+
+    async def _lifetime(self, loop: asyncio.AbstractEventLoop, transport: Transport) -> AsyncGenerator[None, None]:
+        """Hold the transport open until the loop, or :meth:`aclose`, closes this generator."""
+        try:
+            yield
+        finally:
+            self._open.pop(loop, None)
+            await transport.aclose()
