@@ -97,7 +97,7 @@ class Adapters:
         """
         name = document.get("name")
         subject = f"adapter {name or '(unnamed)'}"
-        folder = self._engine.settings.adapters_path
+        folder = self._engine.settings.adapters_folder
         if folder is None:
             hint = "create a dragoman.toml, or name one with --config"
             raise DocumentError(subject, [Problem("", "there is no configuration folder to save it in", hint)])

@@ -36,7 +36,7 @@ class Plan:
     request: ChatRequest
     slots: asyncio.Semaphore | None
     reports: tuple[Report, ...]
-    refresh_credentials: Callable[[], Awaitable[bool]]
+    reread_secrets: Callable[[], Awaitable[bool]]
     redact: Callable[[str], str]
     observe: Observe | None
     call_id: str = field(default_factory=lambda: uuid.uuid4().hex)
@@ -160,8 +160,7 @@ class _Attempts:
         """Wait until the next attempt is due, or raise the error because there is none."""
         if error.stale_credentials and not self._reread:
             self._reread = True
-            dropped = self._plan.session.forget_credentials()
-            if await self._plan.refresh_credentials() or dropped:
+            if await self._plan.reread_secrets() or error.credentials_dropped:
                 return
         delay = retry_delay_s(
             error,

@@ -167,7 +167,8 @@ class _Gathering:
         for name in sorted({*self.predefined, *self.written}):
             layers = [found[name] for found in (self.predefined, self.written) if name in found]
             entries[name] = Entry(name, tuple(layers))
-        return Catalog(entries, self.configurations, tuple(self.failures), self._aliases(entries))
+        by_alias = self._aliases(entries)
+        return Catalog(entries, self.configurations, tuple(self.failures), by_alias)
 
     def _aliases(self, entries: Mapping[str, Entry]) -> dict[str, str]:
         owners: dict[str, list[str]] = {}

@@ -10,12 +10,15 @@ import datetime as dt
 import io
 import json
 import math
+import re
 import tomllib
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 from dragoman.errors import DocumentError, Problem
+
+_UNICODE_BREAKS = re.compile("[\\x85\\u2028\\u2029\\ufeff]")
 
 SUFFIXES = (".yaml", ".yml", ".json", ".toml")
 
@@ -113,7 +116,8 @@ def _write_yaml(document: Mapping[str, Any]) -> str:
     yaml = YAML(typ="safe", pure=True)
     yaml.default_flow_style = False
     yaml.sort_base_mapping_type_on_output = False  # type: ignore[assignment]
-    yaml.allow_unicode = True
+    # Unicode's own line breaks would be folded into blanks; with one of them everything is escaped.
+    yaml.allow_unicode = not _UNICODE_BREAKS.search(json.dumps(document, ensure_ascii=False))
     yaml.width = 120
     text = io.StringIO()
     yaml.dump(dict(document), text)

@@ -45,7 +45,9 @@ from dragoman.secret import Secret
 from dragoman.secrets import SecretStore
 from dragoman.sessions import Lease, OpenSessions, import_provider
 from dragoman.settings import Settings
-from dragoman.transport import CodecSession, CredentialCache, TransportPool
+from dragoman.transport.authorization import CredentialCache
+from dragoman.transport.codec_session import CodecSession
+from dragoman.transport.pool import TransportPool
 
 logger = logging.getLogger("dragoman")
 
@@ -271,7 +273,7 @@ class Engine:
                 request=request,
                 slots=lease.slots,
                 reports=(*resolved.reports, *reports),
-                refresh_credentials=store.reread,
+                reread_secrets=functools.partial(store.reread, store.revision),
                 redact=store.redact,
                 observe=self._observe if self.plugins.observers else None,
             )
@@ -295,7 +297,9 @@ class Engine:
         return self.settings.default_adapter
 
     async def _store(self) -> SecretStore:
-        return self._secrets or await self.run_blocking(lambda: self.secrets)
+        if self._secrets is None:
+            return await self.run_blocking(lambda: self.secrets)
+        return self._secrets
 
     async def _current(self) -> _Snapshot:
         store = await self._store()
@@ -309,7 +313,7 @@ class Engine:
         with self._loading:
             if self._snapshot is None or self._snapshot.revision != revision:
                 settings = self.settings
-                catalog = load_catalog(self.plugins, view, settings.adapters_path, settings.inference_path)
+                catalog = load_catalog(self.plugins, view, settings.adapters_folder, settings.inference_folder)
                 self._snapshot = _Snapshot(revision, catalog)
             return self._snapshot
 
@@ -389,7 +393,8 @@ class _Context:
         return CodecSession(codec, authorizer, self._transports, self._cache)
 
     async def send(self, request: WireRequest, limits: Limits) -> WireReply:
-        return await self._transports.current().send(request, limits)
+        transport = await self._transports.transport()
+        return await transport.send(request, limits)
 
     async def credentials(self, authorizer: Authorizer) -> Credentials:
         return await self._cache.get(authorizer)

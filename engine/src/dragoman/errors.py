@@ -201,6 +201,8 @@ class ProviderError(DragomanError):
         self.retry_after_s = retry_after_s
         self.stale_credentials = status == 401 if stale_credentials is None else stale_credentials
         self.may_retry = retryable
+        #: Whether the refused credentials were cached ones, now dropped: the next attempt acquires others.
+        self.credentials_dropped = False
 
     @property
     def http_status(self) -> int:

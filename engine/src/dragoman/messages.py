@@ -9,20 +9,12 @@ from __future__ import annotations
 import base64
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from types import MappingProxyType
 from typing import Any, Literal, NoReturn
 
 from dragoman.errors import MessageError
 
 Role = Literal["system", "developer", "user", "assistant", "tool"]
 ROLES: tuple[Role, ...] = ("system", "developer", "user", "assistant", "tool")
-
-_NOTHING: Mapping[str, Any] = MappingProxyType({})
-
-
-def _nothing() -> Mapping[str, Any]:
-    return _NOTHING
-
 
 @dataclass(frozen=True, slots=True)
 class Text:
@@ -132,7 +124,7 @@ class Message:
     role: Role
     parts: tuple[Part, ...]
     name: str | None = None
-    extra: Mapping[str, Any] = field(default_factory=_nothing, compare=False)
+    extra: Mapping[str, Any] = field(default_factory=dict, compare=False)
 
     @property
     def text(self) -> str:

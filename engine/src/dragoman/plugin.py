@@ -1,9 +1,11 @@
-"""What a plugin's author imports, in one place."""
+"""What a plugin's author imports, in one place.
+
+The contract's version is not among it: a plugin writes down the one it was made for (``PLUGIN_API = (1, 0)``).
+"""
 
 from dragoman.adapter import Inference, Limits, PayloadMapping, Prompt, slug
 from dragoman.hookspecs import hookimpl
 from dragoman.provider import (
-    PLUGIN_API,
     Authorizer,
     CallObservation,
     CallSettings,
@@ -31,7 +33,6 @@ from dragoman.provider import (
 )
 
 __all__ = [
-    "PLUGIN_API",
     "Authorizer",
     "CallObservation",
     "CallSettings",

@@ -349,10 +349,6 @@ class Session(ABC):
         """Return the exact request with its credentials masked, and send nothing."""
         raise UnsupportedError("this provider cannot show its request without sending it")
 
-    def forget_credentials(self) -> bool:
-        """Drop cached credentials, after the provider refused them; true if there were any, so that a retry is new."""
-        return False
-
     async def aclose(self) -> None:  # noqa: B027  (most sessions hold nothing)
         """Release what the session holds."""
 

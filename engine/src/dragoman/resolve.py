@@ -92,8 +92,7 @@ def resolve(
         PluginError: No plugin brings the provider.
     """
     subject, layers = _layers_of(catalog, adapter, override)
-    call = Layer("call", {"inference": inference or {}})
-    above = [Layer("override", override or {}), call]
+    above = [Layer("override", override or {}), Layer("call", {"inference": inference} if inference else {})]
     for layer in above:
         check_document(layer.document, layer.origin)
     expanded = [part for layer in layers for part in _expand(catalog, layer)]

@@ -42,9 +42,7 @@ class SyncEngine:
     ) -> Response:
         """Answer a conversation; see :meth:`dragoman.Engine.chat`."""
         return self.run(
-            self.engine.chat(
-                adapter, messages, tools=tools, tool_choice=tool_choice, override=override, **inference
-            )
+            self.engine.chat(adapter, messages, tools=tools, tool_choice=tool_choice, override=override, **inference)
         )
 
     def stream(self, adapter: AdapterLike | None, messages: MessagesLike, **rest: Any) -> Iterator[Event]:

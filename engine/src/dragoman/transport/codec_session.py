@@ -91,4 +91,5 @@ class CodecSession(Session):
             error.retry_after_s = retry_after_s(reply.headers, now_s=self._now_s())
         if error.stale_credentials:
             self._credentials.forget(self._authorizer, credentials)
+            error.credentials_dropped = credentials.expires_at_s is not None
         return error
