@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from types import MappingProxyType
+from typing import NamedTuple, NoReturn
 
 from dragoman.provider import SecretSourceDescription
 from dragoman.secret import Secret
@@ -57,20 +58,22 @@ class SecretStore:
         self._clock = clock
         self._redactor = Redactor()
         self._lock = threading.Lock()
-        self._reading: _Reading | None = None
-        self._layers: tuple[Layer, ...] = ()
-        self._snapshot: Snapshot | None = None
-        self._read_at_s = 0.0
+        self._started = 0
+        self._latest: _Reading | None = None
+        self._state: _State | None = None
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("secrets cannot be pickled or copied; open a store on the settings where it is used")
 
     @property
     def snapshot(self) -> Snapshot | None:
         """The secrets as they were read last; ``None`` before the first reading."""
-        return self._snapshot
+        return self._state.snapshot if self._state else None
 
     @property
     def revision(self) -> int:
         """Grows whenever what the sources bring has changed; 0 before the first reading."""
-        return self._snapshot.revision if self._snapshot else 0
+        return self._state.snapshot.revision if self._state else 0
 
     def redact(self, text: str) -> str:
         """Return the text with ``***`` wherever a value stood that this store knows or has known."""
@@ -86,8 +89,9 @@ class SecretStore:
         secret = snapshot.get(name)
         if secret is not None:
             return secret
-        if self._clock() - self._read_at_s >= RETRY_S:  # somebody may have added it by now
-            snapshot = await self._join_or_start().landed()
+        state = self._state
+        if state is not None and self._clock() - state.started_s >= RETRY_S:  # somebody may have added it by now
+            snapshot = await self._reading(state.number + 1).landed()
         return snapshot.require(name)
 
     async def load(self) -> Snapshot:
@@ -95,13 +99,14 @@ class SecretStore:
 
         A source that fails then keeps what it had; the failure is among the snapshot's problems.
         """
-        snapshot = self._snapshot
-        if snapshot is None:
-            return await self._join_or_start().landed()
+        state = self._state
+        if state is None:
+            return await self._reading(1).landed()
+        snapshot = state.snapshot
         holds_s = min(self._ttl_s, RETRY_S) if snapshot.has_failures else self._ttl_s
-        if self._clock() - self._read_at_s < holds_s:
+        if self._clock() - state.started_s < holds_s:
             return snapshot
-        reading = self._join_or_start()
+        reading = self._reading(state.number + 1)
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(max(0.0, reading.started_s + PATIENCE_S - self._clock())):
                 return await reading.landed()
@@ -115,59 +120,74 @@ class SecretStore:
                 is true without another reading. ``None`` means the present one.
         """
         since = self.revision if since is None else since
-        if (running := self._reading) is not None:
-            await running.landed()  # it may have been past the source that has changed, so one more follows
-        if self.revision == since:
-            await self._join_or_start().landed()
+        # A reading that is under way may be past the source that has changed; only one that starts from now on counts.
+        needed = self._started + 1
+        while self.revision == since:
+            reading = self._reading(needed)
+            await reading.landed()
+            if reading.number >= needed:
+                break
         return self.revision != since
 
     # --- reading, in a thread of its own -------------------------------------------------------------------------
 
-    def _join_or_start(self) -> _Reading:
+    def _reading(self, number: int) -> _Reading:
+        """Return the latest reading if it is under way or has this number at least; else start the next."""
         with self._lock:
-            if self._reading is None:
-                reading = _Reading(self._clock())
-                threading.Thread(target=self._read, args=(reading,), name="dragoman-secrets", daemon=True).start()
-                self._reading = reading
-            return self._reading
+            latest = self._latest
+            if latest is None or (latest.has_landed and latest.number < number):
+                latest = _Reading(self._started + 1, self._clock())
+                threading.Thread(target=self._read, args=(latest,), name="dragoman-secrets", daemon=True).start()
+                self._latest, self._started = latest, latest.number
+            return latest
 
     def _read(self, reading: _Reading) -> None:
-        crash: BaseException | None = None
         try:
             documents = [source.read() for source in self._sources]
             with self._lock:
-                self._take(documents, reading.started_s)
+                snapshot = self._take(documents, reading)
         except BaseException as error:  # noqa: BLE001  (those who wait must hear of it)
-            crash = error
-        with self._lock:
-            self._reading = None
-            snapshot = self._snapshot
-        reading.land(snapshot, crash)
+            with self._lock:
+                self._latest = None
+            reading.crash(error)
+        else:
+            reading.land(snapshot)
 
-    def _take(self, documents: Sequence[SecretDocument], started_s: float) -> None:
-        before = self._layers or [None] * len(documents)
-        layers = tuple(map(_layer, self._sources, documents, before))
-        changed = self._snapshot is None or _contents(layers) != _contents(self._layers)
+    def _take(self, documents: Sequence[SecretDocument], reading: _Reading) -> Snapshot:
+        before = self._state
+        layers = tuple(map(_layer, self._sources, documents, before.layers if before else [None] * len(documents)))
+        changed = before is None or _contents(layers) != _contents(before.layers)
         self._redactor.remember(secret.reveal() for layer in layers for secret in layer.values.values())
         snapshot = Snapshot(layers, self.revision + changed, self._redactor, self._exports.names)
         self._exports.write(snapshot)
-        if self._snapshot is not None:
-            _log_new_failures(self._snapshot, snapshot)
-        self._layers, self._snapshot, self._read_at_s = layers, snapshot, started_s
+        if before is not None:
+            _log_new_failures(before.snapshot, snapshot)
+        self._state = _State(snapshot, layers, reading.number, reading.started_s)
+        return snapshot
+
+
+class _State(NamedTuple):
+    """What the last reading that succeeded gave, its number, and when it was started."""
+
+    snapshot: Snapshot
+    layers: tuple[Layer, ...]
+    number: int
+    started_s: float
 
 
 class _Reading:
     """One reading of all sources, which any number of tasks on any loops wait for."""
 
-    def __init__(self, started_s: float) -> None:
+    def __init__(self, number: int, started_s: float) -> None:
+        self.number = number
         self.started_s = started_s
         self._future: Future[Snapshot] = Future()
+        self.land = self._future.set_result
+        self.crash = self._future.set_exception
 
-    def land(self, snapshot: Snapshot | None, crash: BaseException | None) -> None:
-        if crash is not None or snapshot is None:
-            self._future.set_exception(crash or RuntimeError("the secrets were not read"))
-        else:
-            self._future.set_result(snapshot)
+    @property
+    def has_landed(self) -> bool:
+        return self._future.done()
 
     async def landed(self) -> Snapshot:
         """Wait for the end of the reading. Cancelling the wait leaves the reading alone."""
