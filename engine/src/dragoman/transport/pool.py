@@ -32,25 +32,27 @@ class TransportPool:
 
     async def aclose(self) -> None:
         """Close the running loop's transport, if there is one; those of other loops are left alone."""
-        if known := self._open.get(asyncio.get_running_loop()):
+        if known := self._open.pop(asyncio.get_running_loop(), None):
             await known.lifetime.aclose()
 
     async def _make(self) -> Transport:
         from dragoman.transport.http import Transport  # imports the HTTP client: 100 ms, so not before the first call
 
-        loop = asyncio.get_running_loop()
-        for closed in [other for other in list(self._open) if other.is_closed()]:
+        for closed in [loop for loop in list(self._open) if loop.is_closed()]:
             self._open.pop(closed, None)
         transport = Transport()
-        lifetime = self._lifetime(loop, transport)
-        self._open[loop] = _Open(transport, lifetime)
+        lifetime = _lifetime(transport)
+        self._open[asyncio.get_running_loop()] = _Open(transport, lifetime)
         await anext(lifetime)  # from here on the loop knows it
         return transport
 
-    async def _lifetime(self, loop: asyncio.AbstractEventLoop, transport: Transport) -> AsyncGenerator[None, None]:
-        """Hold the transport open until the loop, or :meth:`aclose`, closes this generator."""
-        try:
-            yield
-        finally:
-            self._open.pop(loop, None)
-            await transport.aclose()
+
+async def _lifetime(transport: Transport) -> AsyncGenerator[None, None]:
+    """Hold the transport open until this generator is closed, which a loop does to all it knows when it ends.
+
+    It does not know the pool: so both go when the pool is dropped, and the loop closes what they held.
+    """
+    try:
+        yield
+    finally:
+        await transport.aclose()
