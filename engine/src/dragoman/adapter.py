@@ -338,7 +338,7 @@ def _say(finding: Mapping[str, Any]) -> str:
     if finding["type"] == "extra_forbidden":
         return "is not a member here"
     text = text.removeprefix("Value error, ").removeprefix("Input ")
-    return text[:1].lower() + text[1:]
+    return text[:1].lower() + text[1:] if text[1:2].islower() else text
 
 
 _HINTS = {
