@@ -1,0 +1,25 @@
+"""The engine's own commands, as a table: enough for ``--help`` without importing any of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import NamedTuple
+
+
+class TableEntry(NamedTuple):
+    """Where a command is (``module:attribute``), and its line in the list of commands."""
+
+    target: str
+    short_help: str
+
+
+TABLE: Mapping[str, TableEntry] = MappingProxyType(
+    {
+        "adapters": TableEntry("dragoman.cli.adapters:adapters", "List, show, check and compare adapters."),
+        "chat": TableEntry("dragoman.cli.chat:chat", "Ask a model, once or in a conversation."),
+        "config": TableEntry("dragoman.cli.config:config", "Show every setting and where its value comes from."),
+        "plugins": TableEntry("dragoman.cli.plugins:plugins", "Show the plugins that loaded and those that failed."),
+        "secrets": TableEntry("dragoman.cli.secrets:secrets", "Show which secrets are present, never a value."),
+    }
+)
