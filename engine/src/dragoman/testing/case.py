@@ -1,0 +1,86 @@
+"""What an author says about a provider: a case, and the provider's side of the wire."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from dragoman.errors import ProviderError
+from dragoman.events import FinishReason
+from dragoman.messages import ToolCall
+from dragoman.testing.upstream import Reply
+
+#: Stands in a case's document where the upstream's address goes, for example ``{"base_url": "{upstream}/v1"}``.
+UPSTREAM = "{upstream}"
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What the provider is to say: the pieces of its text, the tools it calls, why it ends, and its figures."""
+
+    pieces: tuple[str, ...] = ("Hello", ", wörld", " 🌍", "!")
+    tool_calls: tuple[ToolCall, ...] = ()
+    finish_reason: FinishReason = "stop"
+    input_tokens: int = 11
+    output_tokens: int = 7
+
+    @property
+    def text(self) -> str:
+        """The whole text."""
+        return "".join(self.pieces)
+
+
+class Wire(ABC):
+    """The provider's side of the conversation: an answer in the provider's own bytes, the inverse of a codec."""
+
+    @abstractmethod
+    def whole(self, answer: Answer) -> Reply:
+        """Return the answer as the provider sends it in one piece."""
+
+    @abstractmethod
+    def streamed(self, answer: Answer) -> Reply:
+        """Return the answer as the provider streams it: a reply with a piece for each frame."""
+
+    def error(self, status: int, message: str) -> Reply:
+        """Return the provider's error body for a status outside 2xx."""
+        return Reply.json({"error": {"message": message}}, status)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ProviderCase:
+    """One provider, and how to test it.
+
+    Args:
+        kind: The provider's kind.
+        document: The adapter document to call it with, without ``provider``; the text ``{upstream}`` in it stands
+            for the scripted upstream's address.
+        wire: The provider's side of the wire; ``None`` for a provider that sends nothing.
+        supports: Names of :data:`dragoman.testing.features.FEATURES` that work. Both directions are checked: what
+            is named here must be sent, what is not must be refused or reported.
+        errors: HTTP status -> error class, where the provider's differs from :data:`dragoman.errors.ERROR_BY_STATUS`.
+        light_modules: Third-party modules that the entry module may import although they are not the engine's.
+    """
+
+    kind: str
+    document: Mapping[str, Any]
+    wire: Wire | None = None
+    supports: Collection[str] = ()
+    errors: Mapping[int, type[ProviderError]] = field(default_factory=dict)
+    light_modules: Collection[str] = ()
+
+    def at(self, url: str) -> ProviderCase:
+        """Return the case with its document addressed to an upstream."""
+        document = {"provider": self.kind, "limits": {"max_attempts": 1}, **self.document}
+        return replace(self, document=_addressed(document, url))
+
+
+def _addressed(value: Any, url: str) -> Any:
+    if isinstance(value, str):
+        return value.replace(UPSTREAM, url)
+    if isinstance(value, Mapping):
+        return {name: _addressed(inner, url) for name, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [_addressed(inner, url) for inner in value]
+    return value

@@ -1,0 +1,59 @@
+"""The contract of a provider as a class of tests: subclass it, give one fixture, run pytest.
+
+    class TestAcme(ProviderContract):
+        @pytest.fixture
+        def case(self) -> ProviderCase:
+            return ProviderCase(
+                kind="acme",
+                document={"model": "one", "connection": {"base_url": "{upstream}"}},
+                wire=AcmeWire(),
+                supports={"temperature", "max_tokens", "system"},
+            )
+
+The tests drive the installed plugin through the engine, against a scripted upstream. A test that cannot hold for a
+provider is overridden in the subclass, marked ``pytest.mark.xfail(strict=True, reason=...)``; without that mark the
+override is refused.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from dragoman.testing.case import UPSTREAM, Answer, ProviderCase, Wire
+from dragoman.testing.contract.answers import Answers
+from dragoman.testing.contract.description import Description
+from dragoman.testing.contract.expression import Expression
+from dragoman.testing.contract.faults import Faults
+from dragoman.testing.contract.secrecy import Secrecy
+from dragoman.testing.upstream import HOLD, RESET, Received, Reply, Upstream
+
+__all__ = [
+    "HOLD",
+    "RESET",
+    "UPSTREAM",
+    "Answer",
+    "ProviderCase",
+    "ProviderContract",
+    "Received",
+    "Reply",
+    "Upstream",
+    "Wire",
+]
+
+
+class ProviderContract(Description, Answers, Expression, Faults, Secrecy):
+    """What every provider keeps. The fixture ``case`` is the author's."""
+
+    def __init_subclass__(cls, **rest: Any) -> None:
+        super().__init_subclass__(**rest)
+        for name, value in vars(cls).items():
+            if name.startswith("test_") and hasattr(ProviderContract, name) and not _is_strict_xfail(value):
+                raise TypeError(
+                    f"{cls.__name__}.{name} overrides a test of the contract; "
+                    "mark it pytest.mark.xfail(strict=True, reason=...), or give it another name"
+                )
+
+
+def _is_strict_xfail(test: Any) -> bool:
+    marks = [mark for mark in getattr(test, "pytestmark", []) if mark.name == "xfail"]
+    return any(mark.kwargs.get("strict") and mark.kwargs.get("reason") for mark in marks)

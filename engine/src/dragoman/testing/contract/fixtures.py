@@ -1,0 +1,125 @@
+"""What the contract's tests are given."""
+
+from __future__ import annotations
+
+import functools
+import secrets
+from collections.abc import AsyncIterator, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+import pytest_asyncio
+
+from dragoman.calls import ChatStream
+from dragoman.engine import DryRun, Engine
+from dragoman.events import Response
+from dragoman.messages import Message
+from dragoman.plugins import LoadedPlugin, Plugins, load_plugins
+from dragoman.provider import ProviderDescription
+from dragoman.settings import Settings
+from dragoman.testing.case import Answer, ProviderCase, Wire
+from dragoman.testing.features import QUESTION
+from dragoman.testing.upstream import Upstream
+
+#: For a test of both ways to be answered.
+BOTH_WAYS = pytest.mark.parametrize("streamed", [False, True], ids=["whole", "streamed"])
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """The provider under test, behind an engine, with the upstream that it talks to."""
+
+    case: ProviderCase
+    engine: Engine
+    upstream: Upstream
+
+    @property
+    def document(self) -> dict[str, Any]:
+        """The adapter document, addressed to the upstream."""
+        return dict(self.case.document)
+
+    def prepare(self, answer: Answer, *, streamed: bool) -> None:
+        """Let the upstream give this answer to the next call; a provider without a wire needs none."""
+        if (wire := self.case.wire) is not None:
+            self.upstream.answer(wire.streamed(answer) if streamed else wire.whole(answer))
+
+    async def call(self, messages: Sequence[Message] = (QUESTION,), *, streamed: bool = False, **rest: Any) -> Response:
+        """Call the provider and return the whole answer, however it came."""
+        if not streamed:
+            return await self.engine.chat(self.document, messages, **rest)
+        async with self.stream(messages, **rest) as stream:
+            async for _ in stream:
+                pass
+            return stream.response
+
+    def stream(self, messages: Sequence[Message] = (QUESTION,), **rest: Any) -> ChatStream:
+        """Call the provider and return the stream."""
+        return self.engine.stream(self.document, messages, **rest)
+
+    async def dry_run(self, messages: Sequence[Message] = (QUESTION,), **rest: Any) -> DryRun:
+        """Return the request that a call would send."""
+        return await self.engine.dry_run(self.document, messages, **rest)
+
+
+@functools.cache
+def _installed() -> Plugins:
+    return load_plugins()
+
+
+class ContractFixtures:
+    """The fixtures of the contract; an author gives ``case`` and may refine the others."""
+
+    @pytest.fixture
+    def case(self) -> ProviderCase:
+        """Return the case; the author's part."""
+        raise NotImplementedError("the subclass of ProviderContract lacks the fixture `case`")
+
+    @pytest.fixture
+    def upstream(self) -> Iterator[Upstream]:
+        """Return the scripted upstream."""
+        with Upstream() as upstream:
+            yield upstream
+
+    @pytest.fixture
+    def plugins(self) -> Plugins:
+        """Return the installed plugins."""
+        return _installed()
+
+    @pytest.fixture
+    def plugin(self, case: ProviderCase, plugins: Plugins) -> LoadedPlugin:
+        """Return the plugin that brings the provider."""
+        found = [plugin for plugin in plugins.loaded if case.kind in [d.kind for d in plugin.providers]]
+        assert found, f"no installed plugin brings {case.kind!r}; failed: {plugins.failed}"
+        return found[0]
+
+    @pytest.fixture
+    def description(self, case: ProviderCase, plugin: LoadedPlugin) -> ProviderDescription:
+        """Return the provider's description."""
+        return next(d for d in plugin.providers if d.kind == case.kind)
+
+    @pytest.fixture
+    def canaries(
+        self, case: ProviderCase, description: ProviderDescription, monkeypatch: pytest.MonkeyPatch
+    ) -> dict[str, str]:
+        """Set each of the provider's secrets to a value that is searched for later; name -> value."""
+        named = {**description.credentials, **case.document.get("credentials", {})}
+        values = {name: f"canary-{secrets.token_hex(12)}" for name in named.values() if name is not None}
+        for name, value in values.items():
+            monkeypatch.setenv(name, value)
+        return values
+
+    @pytest_asyncio.fixture
+    async def subject(
+        self, case: ProviderCase, upstream: Upstream, plugins: Plugins, canaries: dict[str, str]
+    ) -> AsyncIterator[Subject]:
+        """Return the provider behind an engine without configuration, whose secrets are the canaries."""
+        async with Engine(Settings(), plugins=plugins) as engine:
+            yield Subject(case.at(upstream.url), engine, upstream)
+
+    @pytest.fixture
+    def wire(self, case: ProviderCase) -> Wire:
+        """Return the provider's side of the wire; a provider that sends nothing has no such test."""
+        if case.wire is None:
+            pytest.skip("this provider sends nothing")
+        return case.wire
