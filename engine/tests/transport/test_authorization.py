@@ -18,6 +18,7 @@ class Tokens(Authorizer):
         self.life_s = life_s
         self.acquired = 0
         self.started = asyncio.Event()
+        self.ended = asyncio.Event()
         self.gate = asyncio.Event()
         self.gate.set()
         self.error = None
@@ -26,7 +27,10 @@ class Tokens(Authorizer):
         self.acquired += 1
         number = self.acquired
         self.started.set()
-        await self.gate.wait()
+        try:
+            await self.gate.wait()
+        finally:
+            self.ended.set()
         if self.error is not None:
             raise self.error
         return Credentials(number, None if self.life_s is None else self.clock.now_s + self.life_s)
@@ -109,7 +113,7 @@ async def test_an_acquire_that_nobody_waits_for_any_more_is_ended_and_the_next_s
     await tokens.started.wait()
     for call in calls:
         call.cancel()
-    await asyncio.gather(*calls, return_exceptions=True)
+    await asyncio.wait_for(tokens.ended.wait(), 20)
     tokens.gate.set()
     assert await values(cache.get(tokens)) == [2]
     assert asyncio.all_tasks() == {asyncio.current_task()}
