@@ -166,4 +166,4 @@ class AzureConnection(Wording):
         pattern=r"^\d{4}-\d{2}-\d{2}(-preview)?$",
         description="a dated api-version; absent = the v1 API, which needs none",
     )
-    auth: AzureAuth = AzureKeyAuth()
+    auth: AzureAuth = Field(AzureKeyAuth(), description="absent = the resource's key")

@@ -16,7 +16,7 @@ from dragoman.events import Report
 from dragoman.secret import MASK
 from dragoman.testing.case import Answer, ProviderCase, Wire
 from dragoman.testing.contract.fixtures import BOTH_WAYS, ContractFixtures, Subject
-from dragoman.testing.features import FEATURES, Feature
+from dragoman.testing.features import FEATURES, QUESTION, Feature
 from dragoman.testing.upstream import Received
 
 REFUSALS = (UnsupportedError, DocumentError)
@@ -78,11 +78,14 @@ class Expression(ContractFixtures):
         _assert_same(shown, subject.upstream.received[-1], subject.upstream.url)
 
     @pytest.mark.asyncio
-    async def test_dry_run_without_a_wire_is_refused(self, subject: Subject) -> None:
+    async def test_dry_run_without_a_wire_is_refused_or_shows_the_question(self, subject: Subject) -> None:
         if subject.case.wire is not None:
             pytest.skip("this provider has a wire")
-        with pytest.raises(UnsupportedError):
-            await subject.dry_run()
+        try:
+            shown = await subject.dry_run()
+        except UnsupportedError:
+            return
+        assert QUESTION.text in json.dumps(shown.body)
 
 
 async def _assert_not_silent(subject: Subject, feature: Feature) -> None:

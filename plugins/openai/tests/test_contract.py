@@ -1,0 +1,105 @@
+"""The contract of a provider, kept by each of the three."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import pytest
+from dragoman.testing.contract import Answer, ProviderCase, ProviderContract, Reply, Wire
+
+FINISH = {"stop": "stop", "length": "length", "tool_calls": "tool_calls"}
+
+SETTINGS = {
+    "temperature", "top_p", "max_tokens", "stop_sequences", "seed", "presence_penalty", "frequency_penalty",
+    "reasoning_effort", "json_object", "json_schema",
+}  # fmt: skip
+MESSAGES = {"system", "images", "image_urls", "documents", "audio", "tool_results"}
+TOOLS = {"tools", "tool_required", "tool_named"}
+OPENAI = SETTINGS | MESSAGES | TOOLS
+
+
+class ChatWire(Wire):
+    """What a server of OpenAI's chat API sends."""
+
+    def whole(self, answer: Answer) -> Reply:
+        calls = [self._call(call.id, call.name, call.arguments) for call in answer.tool_calls]
+        message = {"role": "assistant", "content": answer.text or None, **({"tool_calls": calls} if calls else {})}
+        choice = {"index": 0, "message": message, "finish_reason": FINISH[answer.finish_reason]}
+        return Reply.json({"id": "c-1", "object": "chat.completion", "choices": [choice], "usage": self._usage(answer)})
+
+    def streamed(self, answer: Answer) -> Reply:
+        deltas: list[dict[str, Any]] = [{"content": piece} for piece in answer.pieces]
+        for index, call in enumerate(answer.tool_calls):
+            deltas.append({"tool_calls": [{"index": index, **self._call(call.id, call.name, "")}]})
+            deltas += [{"tool_calls": [{"index": index, "function": {"arguments": piece}}]} for piece in call.arguments]
+        return Reply.sse([*self._before(), *map(self._chunk, deltas), *self._after(answer)], done="[DONE]")
+
+    def error(self, status: int, message: str) -> Reply:
+        return Reply.json({"error": {"message": message, "type": "t", "param": None, "code": None}}, status)
+
+    def _before(self) -> Iterable[Any]:
+        return [self._chunk({"role": "assistant", "content": ""})]
+
+    def _after(self, answer: Answer) -> Iterable[Any]:
+        yield self._chunk({}, FINISH[answer.finish_reason])
+        yield {"id": "c-1", "choices": [], "usage": self._usage(answer)}
+
+    def _chunk(self, delta: dict[str, Any], finish: str | None = None) -> dict[str, Any]:
+        return {"id": "c-1", "choices": [{"index": 0, "delta": delta, "finish_reason": finish}], "usage": None}
+
+    def _call(self, id: str, name: str, arguments: str) -> dict[str, Any]:
+        return {"id": id, "type": "function", "function": {"name": name, "arguments": arguments}}
+
+    def _usage(self, answer: Answer) -> dict[str, int]:
+        total = answer.input_tokens + answer.output_tokens
+        return {
+            "prompt_tokens": answer.input_tokens,
+            "completion_tokens": answer.output_tokens,
+            "total_tokens": total,
+        }
+
+
+class AzureWire(ChatWire):
+    """Azure's first chunk holds no choice."""
+
+    def _before(self) -> Iterable[Any]:
+        yield {"id": "", "choices": [], "created": 0, "model": "", "object": "", "prompt_filter_results": []}
+        yield from super()._before()
+
+
+class TestOpenAI(ProviderContract):
+    @pytest.fixture
+    def case(self) -> ProviderCase:
+        document = {"model": "gpt-4o", "connection": {"base_url": "{upstream}/v1"}}
+        return ProviderCase(kind="openai", document=document, wire=ChatWire(), supports=OPENAI)
+
+
+class TestAzureV1(ProviderContract):
+    @pytest.fixture
+    def case(self) -> ProviderCase:
+        document = {"model": "my-deployment", "connection": {"endpoint": "{upstream}"}}
+        return ProviderCase(kind="azure-openai", document=document, wire=AzureWire(), supports=OPENAI)
+
+
+class TestAzureDated(ProviderContract):
+    @pytest.fixture
+    def case(self) -> ProviderCase:
+        connection = {"endpoint": "{upstream}", "api_version": "2024-10-21"}
+        document = {"model": "my-deployment", "connection": connection}
+        return ProviderCase(kind="azure-openai", document=document, wire=AzureWire(), supports=OPENAI)
+
+
+class TestCompatible(ProviderContract):
+    @pytest.fixture
+    def case(self) -> ProviderCase:
+        connection = {"server": "vllm", "base_url": "{upstream}/v1"}
+        document = {"model": "m", "connection": connection, "credentials": {"api_key": "VLLM_API_KEY"}}
+        return ProviderCase(kind="openai-compatible", document=document, wire=ChatWire(), supports=OPENAI | {"top_k"})
+
+
+class TestCompatibleWithoutKey(ProviderContract):
+    @pytest.fixture
+    def case(self) -> ProviderCase:
+        document = {"model": "m", "connection": {"base_url": "{upstream}/v1"}}
+        return ProviderCase(kind="openai-compatible", document=document, wire=ChatWire(), supports=OPENAI)
