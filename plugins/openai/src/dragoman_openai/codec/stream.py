@@ -39,17 +39,18 @@ Events = list[Event]
 
 
 class ChatStreamDecoder(StreamDecoder):
-    """Decodes one stream. Usage, extra members and the finish come together, when the stream is complete.
+    """Decodes one stream.
 
-    It is complete with ``[DONE]``, or where it ends after a finish reason: some servers send no ``[DONE]``.
+    The finish comes with the chunk that gives its reason. Usage and extra members come once, when the stream ends:
+    with ``[DONE]``, or without it, as some servers do. A stream with ``[DONE]`` and no reason is complete as well.
     """
 
     def __init__(self, reply: WireReply, reports: tuple[Report, ...] = ()) -> None:
         self._reply = reply
         self._reports = reports
         self._started = False
+        self._finished = False
         self._closed = False
-        self._finish: str | None = None
         self._usage: Any = None
         self._last: Mapping[str, Any] = {}
         self._extra = Extra()
@@ -78,9 +79,7 @@ class ChatStreamDecoder(StreamDecoder):
         return self._chunk(chunk)
 
     def end(self) -> Iterable[Event]:
-        if self._closed or self._finish is None:
-            return ()
-        return self._close()
+        return self._close() if self._finished and not self._closed else ()
 
     def _chunk(self, chunk: dict[str, Any]) -> Events:
         events: Events = []
@@ -112,22 +111,26 @@ class ChatStreamDecoder(StreamDecoder):
                     self._extra.keep({name: value}, frozenset(), "message.")
                 elif value:
                     read(self, value, events)
-        if finish := choice.get("finish_reason"):
-            self._finish = finish
+        if (word := choice.get("finish_reason")) and not self._finished:
+            self._end(word, events)
         self._extra.keep_choice(choice)
+
+    def _end(self, word: str | None, events: Events) -> None:
+        self._finished = True
+        events.append(Finished(finish_reason(word, refused=self._refused, called=self._calls.count > 0), word))
 
     def _close(self) -> Events:
         self._closed = True
-        if not self._started:
-            return []
         events: Events = []
+        if not self._started:
+            return events
         self._extra.keep(pick(self._last, _REPEATED), frozenset())
         if self._extra.fields:
             events.append(ProviderFields(self._extra.fields))
         if self._usage:
             events.append(UsageReported(usage_of(self._usage)))
-        reason = finish_reason(self._finish, refused=self._refused, called=self._calls.count > 0)
-        events.append(Finished(reason, self._finish))
+        if not self._finished:
+            self._end(None, events)
         return events
 
     def _broken(self, what: str) -> ProtocolError:
