@@ -390,7 +390,8 @@ class Context(Protocol):
     async def send(self, request: WireRequest, limits: Limits) -> WireReply:
         """Send one request over the engine's transport and return the whole answer, whatever its status.
 
-        For token endpoints and the like; raises ``ConnectionFailedError`` and ``CallTimeoutError`` only.
+        For token endpoints and the like. Raises ``ConnectionFailedError`` and ``CallTimeoutError``; where the answer
+        is not HTTP or is too long ``ProtocolError``, and where the request cannot be written ``InvalidRequestError``.
         """
         ...
 

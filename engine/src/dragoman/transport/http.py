@@ -17,7 +17,7 @@ from __future__ import annotations
 import asyncio
 import io
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from contextlib import suppress
+from contextlib import AbstractAsyncContextManager, suppress
 from functools import lru_cache
 from importlib.metadata import PackageNotFoundError, version
 from types import TracebackType
@@ -81,7 +81,9 @@ class Transport:
         finally:
             exchange.close()
 
-    def stream(self, request: WireRequest, limits: Limits) -> _Exchange:
+    def stream(
+        self, request: WireRequest, limits: Limits
+    ) -> AbstractAsyncContextManager[tuple[WireReply, AsyncIterator[bytes]]]:
         """Return a context that sends one request and gives the answer's head and its body in pieces, as they arrive.
 
         The head of an answer outside 2xx holds its body, and no pieces follow. Leaving the context before the answer
