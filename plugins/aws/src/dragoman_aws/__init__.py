@@ -1,0 +1,1 @@
+"""Dragoman's plugin for AWS: Bedrock, SageMaker endpoints, and secrets from Secrets Manager."""

@@ -1,0 +1,37 @@
+"""What the entry point names: models of data and the hooks. No botocore, no boto3."""
+
+from __future__ import annotations
+
+from dragoman.plugin import ProviderDescription, hookimpl
+
+from dragoman_aws.bedrock.connection import BedrockConnection
+from dragoman_aws.sagemaker.connection import SageMakerConnection
+
+PLUGIN_API = (1, 0)
+
+#: The secrets that `connection.auth` of the kind `aws_keys` reads. A session token is read only where it is named.
+_KEYS = {
+    "access_key_id": "AWS_ACCESS_KEY_ID",
+    "secret_access_key": "AWS_SECRET_ACCESS_KEY",
+    "session_token": None,
+}
+
+
+@hookimpl
+def dragoman_providers() -> list[ProviderDescription]:
+    return [
+        ProviderDescription(
+            kind="bedrock",
+            title="Amazon Bedrock",
+            factory="dragoman_aws.bedrock.provider:BedrockProvider",
+            connection=BedrockConnection,
+            credentials={**_KEYS, "api_key": "AWS_BEARER_TOKEN_BEDROCK"},
+        ),
+        ProviderDescription(
+            kind="sagemaker",
+            title="Amazon SageMaker endpoint",
+            factory="dragoman_aws.sagemaker.provider:SageMakerProvider",
+            connection=SageMakerConnection,
+            credentials=_KEYS,
+        ),
+    ]
