@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from dragoman.events import Response as Response
     from dragoman.events import Usage as Usage
     from dragoman.messages import Audio as Audio
+    from dragoman.messages import CachePoint as CachePoint
     from dragoman.messages import Document as Document
     from dragoman.messages import Image as Image
     from dragoman.messages import Message as Message
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
 _HOMES = {
     "Adapter": "adapter",
     "Audio": "messages",
+    "CachePoint": "messages",
     "Document": "messages",
     "DragomanError": "errors",
     "DryRun": "engine",

@@ -9,7 +9,19 @@ from dataclasses import replace
 from dragoman.adapter import Capabilities
 from dragoman.errors import ConstraintError, UnsupportedError
 from dragoman.events import Report, Response, Usage
-from dragoman.messages import Audio, Document, Image, Message, Part, Reasoning, Refusal, Text, ToolCall, ToolResult
+from dragoman.messages import (
+    Audio,
+    CachePoint,
+    Document,
+    Image,
+    Message,
+    Part,
+    Reasoning,
+    Refusal,
+    Text,
+    ToolCall,
+    ToolResult,
+)
 from dragoman.provider import ChatRequest, Session
 from dragoman.resolve import Resolved
 
@@ -127,6 +139,8 @@ def _estimate_part(part: Part) -> int:
             return sum(_estimate_part(inner) for inner in parts)
         case Document(text=str(text)):
             return _tokens(text)
+        case CachePoint():
+            return 0
     return TOKENS_PER_MEDIUM
 
 

@@ -269,8 +269,8 @@ class Collector:
 
     def _reasoning(self, event: ReasoningDelta) -> None:
         part = self._open(_OpenReasoning)
-        if part.signature and event.text:  # a signature closes its block
-            self._parts.append(part := _OpenReasoning())
+        if (part.signature and event.text) or (part.redacted and (event.text or event.redacted)):
+            self._parts.append(part := _OpenReasoning())  # a signature closes its block, and so does a sealed part
         part.pieces.append(event.text)
         part.signature = event.signature or part.signature
         part.redacted = event.redacted or part.redacted

@@ -106,7 +106,17 @@ class ToolResult:
         return "".join(p.text for p in self.parts if isinstance(p, Text))
 
 
-Part = Text | Image | Audio | Document | Reasoning | Refusal | ToolCall | ToolResult
+@dataclass(frozen=True, slots=True)
+class CachePoint:
+    """A mark: the provider may keep everything up to here for a later call. A provider without such marks refuses it.
+
+    ``ttl`` is how long, in the provider's words (``5m``, ``1h``); ``None`` leaves it to the provider.
+    """
+
+    ttl: str | None = None
+
+
+Part = Text | Image | Audio | Document | Reasoning | Refusal | ToolCall | ToolResult | CachePoint
 
 
 @dataclass(frozen=True, slots=True)
@@ -294,12 +304,17 @@ def _refusal_part(raw: Mapping[str, Any], path: str) -> Part:
     return Refusal(_member(raw, "refusal", path))
 
 
+def _cache_point_part(raw: Mapping[str, Any], path: str) -> Part:
+    return CachePoint(_member(raw, "ttl", path) if raw.get("ttl") is not None else None)
+
+
 _PARTS = {
     "text": _text_part,
     "image_url": _image_part,
     "input_audio": _audio_part,
     "file": _file_part,
     "refusal": _refusal_part,
+    "cache_point": _cache_point_part,
 }
 
 

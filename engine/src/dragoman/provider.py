@@ -128,7 +128,8 @@ class SecretView(Protocol):
 class Target:
     """What a session is opened for: the part of the effective document that decides where calls go.
 
-    Two adapters with equal targets share a session; everything else comes with each request.
+    Two adapters with equal targets share a session; everything else comes with each request. ``base_model`` is the
+    model behind ``model``, for facts about it only: it is never sent.
     """
 
     provider: str
@@ -138,6 +139,7 @@ class Target:
     operation: Operation = "chat"
     mapping: PayloadMapping | None = None
     prompt: Prompt | None = None
+    base_model: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -32,7 +32,9 @@ from dragoman.plugins import Plugins
 from dragoman.provider import CallSettings, ProviderDescription, Target
 
 #: The members of a document that decide where its calls go.
-TARGET_MEMBERS = ("provider", "model", "operation", "connection", "credentials", "mapping", "prompt", "runtime")
+TARGET_MEMBERS = (
+    "provider", "model", "base_model", "operation", "connection", "credentials", "mapping", "prompt", "runtime",
+)  # fmt: skip
 
 AdapterLike = str | Mapping[str, Any] | Adapter
 
@@ -286,6 +288,7 @@ def _finish(
             operation=adapter.operation or "chat",
             mapping=adapter.mapping,
             prompt=adapter.prompt,
+            base_model=adapter.base_model,
         ),
         target_key=digest({m: merged.document[m] for m in TARGET_MEMBERS if m in merged.document}),
         settings=CallSettings(
