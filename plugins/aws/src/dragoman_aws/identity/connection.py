@@ -47,7 +47,7 @@ def _role_arn(value: str) -> str:
 
 
 Address = Annotated[str, AfterValidator(_address)]
-Region = Annotated[str, Field(pattern=r"^[a-z]{2}(-[a-z]+)+-\d{1,2}$")]
+Region = Annotated[str, Field(pattern=r"^[a-z]{2,4}(-[a-z]+)+-\d{1,2}$")]
 RoleArn = Annotated[str, AfterValidator(_role_arn)]
 SessionName = Annotated[str, Field(pattern=r"^[A-Za-z0-9_+=,.@-]{2,64}$")]
 Duration = Annotated[int, Field(ge=SHORTEST_S, le=LONGEST_S)]

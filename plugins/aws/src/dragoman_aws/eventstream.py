@@ -1,0 +1,202 @@
+"""AWS's event-stream framing (``application/vnd.amazon.eventstream``), cut anywhere.
+
+A message is its total length and its headers' length (4 bytes each, big-endian), the CRC-32 of those eight bytes, the
+headers, the payload, and the CRC-32 of everything before it. Held equal to ``botocore.eventstream`` by tests.
+"""
+
+from __future__ import annotations
+
+from binascii import crc32
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from struct import Struct
+from typing import NamedTuple
+
+from dragoman.errors import ProtocolError
+
+HeaderValue = str | bytes | int | bool
+
+#: What a message may hold; the same figures as botocore's.
+MAX_HEADERS_BYTES = 128 * 1024
+MAX_PAYLOAD_BYTES = 24 * 1024 * 1024
+
+_PRELUDE = Struct(">III")
+_PRELUDE_BYTES = 12
+_CRC_BYTES = 4
+_UINT32 = Struct(">I")
+
+#: Different header blocks whose parse is kept by one stream. Streams repeat a handful of them.
+_KEPT_BLOCKS = 32
+
+
+class EventFrame(NamedTuple):
+    """One message of a stream.
+
+    Args:
+        data: The payload.
+        event: The event's type, the exception's type, or an error's code; empty where the headers name none.
+        kind: ``event``, ``exception`` or ``error``.
+        headers: All headers, with their names as they came (``:content-type``).
+    """
+
+    data: bytes
+    event: str
+    kind: str
+    headers: Mapping[str, HeaderValue]
+
+
+class EventStream:
+    """Cuts one stream into :class:`EventFrame`; a codec's ``framing``."""
+
+    __slots__ = ("_blocks", "_held", "_needed")
+
+    def __init__(self) -> None:
+        self._held = bytearray()
+        self._needed = _PRELUDE_BYTES  # bytes until something can be read
+        self._blocks: dict[bytes, _Block] = {}
+
+    def feed(self, piece: bytes) -> Iterable[EventFrame]:
+        """Return the messages that are complete with this piece.
+
+        Where one is broken, those before it are returned and then ``ProtocolError`` is raised.
+        """
+        held = self._held
+        held += piece
+        if len(held) < self._needed:
+            return ()
+        frames: list[EventFrame] = []
+        try:
+            with memoryview(held) as view:
+                read = self._read(view, frames)
+        except ProtocolError as error:
+            return _then_raise(frames, error)
+        del held[:read]
+        return frames
+
+    def end(self) -> Iterable[EventFrame]:
+        """Return nothing; raise ``ProtocolError`` where the stream ended inside a message."""
+        if self._held:
+            raise ProtocolError(f"the event stream ended inside a message, {len(self._held)} bytes into it")
+        return ()
+
+    def _read(self, view: memoryview, frames: list[EventFrame]) -> int:
+        """Append every complete message and return how many bytes they took."""
+        start, size = 0, len(view)
+        while size - start >= _PRELUDE_BYTES:
+            total, headers_bytes, prelude_crc = _PRELUDE.unpack_from(view, start)
+            crc = crc32(view[start : start + 8])
+            if crc != prelude_crc:
+                raise ProtocolError("a message of the event stream has a wrong prelude checksum")
+            _check_lengths(total, headers_bytes)
+            if size - start < total:
+                self._needed = total
+                return start
+            payload_end = start + total - _CRC_BYTES
+            if crc32(view[start + 8 : payload_end], crc) != _UINT32.unpack_from(view, payload_end)[0]:
+                raise ProtocolError("a message of the event stream has a wrong checksum")
+            payload_start = start + _PRELUDE_BYTES + headers_bytes
+            block = self._block(bytes(view[start + _PRELUDE_BYTES : payload_start]))
+            frames.append(EventFrame(bytes(view[payload_start:payload_end]), *block))
+            start += total
+        self._needed = _PRELUDE_BYTES
+        return start
+
+    def _block(self, raw: bytes) -> _Block:
+        block = self._blocks.get(raw)
+        if block is None:
+            block = _parse(raw)
+            if len(self._blocks) < _KEPT_BLOCKS:
+                self._blocks[raw] = block
+        return block
+
+
+def _then_raise(frames: list[EventFrame], error: ProtocolError) -> Iterator[EventFrame]:
+    yield from frames
+    raise error
+
+
+def _check_lengths(total: int, headers_bytes: int) -> None:
+    payload_bytes = total - headers_bytes - _PRELUDE_BYTES - _CRC_BYTES
+    if headers_bytes > MAX_HEADERS_BYTES:
+        raise ProtocolError(f"a message of the event stream has more than {MAX_HEADERS_BYTES} bytes of headers")
+    if payload_bytes > MAX_PAYLOAD_BYTES:
+        raise ProtocolError(f"a message of the event stream is longer than {MAX_PAYLOAD_BYTES} bytes")
+    if payload_bytes < 0:
+        raise ProtocolError("a message of the event stream contradicts itself about its length")
+
+
+# --- headers -----------------------------------------------------------------------------------------------------
+
+
+class _Block(NamedTuple):
+    """A parsed header block: the members of :class:`EventFrame` that follow from it."""
+
+    event: str
+    kind: str
+    headers: Mapping[str, HeaderValue]
+
+
+#: The header that names what a message is, by its ``:message-type``.
+_NAMED_BY = {"event": ":event-type", "exception": ":exception-type", "error": ":error-code"}
+
+
+def _parse(raw: bytes) -> _Block:
+    headers = _headers(raw)
+    kind = headers.get(":message-type", "event")
+    if not isinstance(kind, str) or kind not in _NAMED_BY:
+        raise ProtocolError("a message of the event stream is neither an event nor an exception nor an error")
+    event = headers.get(_NAMED_BY[kind], "")
+    return _Block(event if isinstance(event, str) else "", kind, headers)
+
+
+def _headers(raw: bytes) -> dict[str, HeaderValue]:
+    headers: dict[str, HeaderValue] = {}
+    reader = _Reader(raw)
+    while reader.at < len(raw):
+        name = reader.text(reader.number(1))
+        kind = reader.number(1)
+        if name in headers:
+            raise ProtocolError("a message of the event stream has one header twice")
+        if kind not in _VALUES:
+            raise ProtocolError(f"a message of the event stream has a header of the unknown type {kind}")
+        headers[name] = _VALUES[kind](reader)
+    return headers
+
+
+class _Reader:
+    """Reads a header block from its start to its end."""
+
+    __slots__ = ("_raw", "at")
+
+    def __init__(self, raw: bytes) -> None:
+        self._raw = raw
+        self.at = 0
+
+    def take(self, count: int) -> bytes:
+        taken = self._raw[self.at : self.at + count]
+        if len(taken) < count:
+            raise ProtocolError("the headers of a message of the event stream are cut off")
+        self.at += count
+        return taken
+
+    def number(self, count: int, *, signed: bool = False) -> int:
+        return int.from_bytes(self.take(count), "big", signed=signed)
+
+    def text(self, count: int) -> str:
+        try:
+            return self.take(count).decode()
+        except UnicodeDecodeError:
+            raise ProtocolError("a header of the event stream is not UTF-8 text") from None
+
+
+_VALUES: dict[int, Callable[[_Reader], HeaderValue]] = {
+    0: lambda reader: True,
+    1: lambda reader: False,
+    2: lambda reader: reader.number(1, signed=True),
+    3: lambda reader: reader.number(2, signed=True),
+    4: lambda reader: reader.number(4, signed=True),
+    5: lambda reader: reader.number(8, signed=True),
+    6: lambda reader: reader.take(reader.number(2)),
+    7: lambda reader: reader.text(reader.number(2)),
+    8: lambda reader: reader.number(8, signed=True),  # a time stamp, milliseconds since 1970
+    9: lambda reader: reader.take(16),  # a UUID
+}

@@ -1,0 +1,61 @@
+"""Which region a call goes to, and why."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from dragoman.errors import DocumentError, Problem
+from dragoman.events import Report
+
+from dragoman_aws.identity.connection import AwsConnection
+
+logger = logging.getLogger("dragoman.aws")
+
+#: Where a region is looked for when the adapter names none, in order.
+_VARIABLES = ("AWS_REGION", "AWS_DEFAULT_REGION")
+_LEGACY_VARIABLE = "DEFAULT_REGION"
+
+#: Start of a region's name -> the end of its services' host names; all others have the usual one. The longest start
+#: counts. botocore's partitions.json, 1.44.5.
+_DNS_SUFFIXES = {
+    "cn-": "amazonaws.com.cn",
+    "eusc-": "amazonaws.eu",
+    "us-iso-": "c2s.ic.gov",
+    "us-isob-": "sc2s.sgov.gov",
+    "us-isof-": "csp.hci.ic.gov",
+    "eu-isoe-": "cloud.adc-e.uk",
+}
+
+
+class RegionChoice(NamedTuple):
+    """A region's name, where it was written, and what the caller should know about that (``None``: nothing)."""
+
+    name: str
+    origin: str
+    report: Report | None = None
+
+
+def choose_region(connection: AwsConnection, environment: Mapping[str, str]) -> RegionChoice:
+    """Return the connection's region, else the environment's; raise ``DocumentError`` where neither names one.
+
+    Read once, when a session is opened. A variable that is set to nothing counts as not set.
+    """
+    if connection.region:
+        return RegionChoice(connection.region, "connection.region")
+    for variable in _VARIABLES:
+        if name := environment.get(variable):
+            return RegionChoice(name, f"environment {variable}")
+    if name := environment.get(_LEGACY_VARIABLE):
+        text = f"the region {name} comes from {_LEGACY_VARIABLE}, which no other AWS tool reads; set AWS_REGION instead"
+        logger.warning("%s", text)
+        return RegionChoice(name, f"environment {_LEGACY_VARIABLE}", Report("legacy_region", text, "connection.region"))
+    raise DocumentError(
+        "connection", [Problem("connection.region", "is missing", "set it, or AWS_REGION in the environment")]
+    )
+
+
+def dns_suffix(region: str) -> str:
+    """Return the end of host names in a region's partition, ``amazonaws.com`` in most."""
+    return next((suffix for start, suffix in _DNS_SUFFIXES.items() if region.startswith(start)), "amazonaws.com")
