@@ -16,6 +16,7 @@ from dragoman.errors import MessageError
 Role = Literal["system", "developer", "user", "assistant", "tool"]
 ROLES: tuple[Role, ...] = ("system", "developer", "user", "assistant", "tool")
 
+
 @dataclass(frozen=True, slots=True)
 class Text:
     """A piece of text."""

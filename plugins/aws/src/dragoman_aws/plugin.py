@@ -5,6 +5,7 @@ from __future__ import annotations
 from dragoman.plugin import ProviderDescription, hookimpl
 
 from dragoman_aws.bedrock.connection import BedrockConnection
+from dragoman_aws.bedrock.inference import BedrockInference
 from dragoman_aws.sagemaker.connection import SageMakerConnection
 
 PLUGIN_API = (1, 0)
@@ -25,6 +26,7 @@ def dragoman_providers() -> list[ProviderDescription]:
             title="Amazon Bedrock",
             factory="dragoman_aws.bedrock.provider:BedrockProvider",
             connection=BedrockConnection,
+            inference=BedrockInference,
             credentials={**_KEYS, "api_key": "AWS_BEARER_TOKEN_BEDROCK"},
         ),
         ProviderDescription(

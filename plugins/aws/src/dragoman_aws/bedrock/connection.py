@@ -1,9 +1,63 @@
-"""What a Bedrock adapter's ``connection`` says."""
+"""What a Bedrock adapter's ``connection`` says.
+
+Which operation is called follows from the document: with a ``mapping`` it is InvokeModel, whose body the mapping
+writes and reads; without one it is Converse.
+"""
 
 from __future__ import annotations
 
-from dragoman_aws.identity.connection import AwsConnection
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
+
+from dragoman.plugin import Connection
+from pydantic import AfterValidator, Field
+
+from dragoman_aws.bedrock.families import FAMILIES, SETTINGS
+from dragoman_aws.identity.connection import AwsConnection, AwsDefaultAuth, BedrockAuth
+
+
+def _known_family(value: str) -> str:
+    if value not in FAMILIES:
+        raise ValueError(f"one of {', '.join(FAMILIES)} is expected; for others write request_fields")
+    return value
+
+
+def _known_settings(value: Mapping[str, Any]) -> Mapping[str, Any]:
+    if unknown := sorted(set(value) - set(SETTINGS)):
+        raise ValueError(f"{unknown[0]} is not a setting here; one of {', '.join(SETTINGS)} is expected")
+    return value
+
+
+KnownFamily = Annotated[str, AfterValidator(_known_family), Field(json_schema_extra={"enum": list(FAMILIES)})]
+RequestFields = Annotated[dict[str, dict[str, Any] | None], AfterValidator(_known_settings)]
+
+
+class Guardrail(Connection):
+    """A guardrail that every call through the adapter passes."""
+
+    identifier: str = Field(
+        pattern=r"^([a-z0-9]+|arn:aws[a-z-]*:bedrock:[a-z0-9-]{1,20}:\d{12}:guardrail/[a-z0-9]+)$",
+        description="id or ARN",
+    )
+    version: str = Field(pattern=r"^([1-9]\d{0,7}|DRAFT)$", description="a number, or DRAFT")
+    trace: Literal["enabled", "disabled", "enabled_full"] | None = Field(
+        None, description="whether the answer says what the guardrail found; absent = Bedrock's default"
+    )
+    stream_processing_mode: Literal["sync", "async"] | None = Field(
+        None, description="sync holds a stream back until it is checked, async checks beside it"
+    )
 
 
 class BedrockConnection(AwsConnection):
     """Bedrock in one region, called as one identity."""
+
+    auth: BedrockAuth = Field(AwsDefaultAuth(), description="where the credentials come from")
+    family: KnownFamily | None = Field(
+        None, description="the model's family, for settings of its own such as top_k; absent = that of base_model"
+    )
+    request_fields: RequestFields | None = Field(
+        None,
+        description="setting -> members of the request that it becomes, with $value where its value goes; "
+        "null = refused; beside or instead of the family's",
+    )
+    guardrail: Guardrail | None = None

@@ -1,0 +1,55 @@
+"""The provider: an endpoint, a codec and an authorizer out of an adapter's target."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+from dragoman.plugin import CallSettings, Context, LangChainContext, Provider, Session, Target
+
+from dragoman_aws.bedrock.connection import BedrockConnection
+from dragoman_aws.bedrock.converse import ConverseCodec, Dialect
+from dragoman_aws.bedrock.families import family_of
+from dragoman_aws.identity.authorizer import authorizer
+from dragoman_aws.identity.identity import Identity
+from dragoman_aws.identity.region import choose_region, dns_suffix
+
+#: The service's name in a signature; the host's name is another one.
+SERVICE = "bedrock"
+
+
+class BedrockProvider(Provider):
+    """Everything that Bedrock can invoke."""
+
+    def open(self, target: Target, context: Context) -> Session:
+        region = choose_region(target.connection, os.environ).name
+        signer = authorizer(target, context, service=SERVICE, region=region)
+        return context.codec_session(converse_codec(target, region), signer)
+
+    def langchain(self, target: Target, settings: CallSettings, context: LangChainContext) -> Any:
+        from dragoman_aws.bedrock.langchain import chat_model
+
+        return chat_model(target, settings, context)
+
+
+def converse_codec(target: Target, region: str) -> ConverseCodec:
+    """Return the codec of a target without a mapping."""
+    connection: BedrockConnection = target.connection
+    return ConverseCodec(
+        endpoint_of(connection, region),
+        target.model,
+        dialect_of(target),
+        connection.guardrail,
+        who=Identity.of(target, region).who,
+    )
+
+
+def endpoint_of(connection: BedrockConnection, region: str) -> str:
+    """Return the address of the data plane: the one that is written, or the region's own."""
+    return connection.endpoint_url or f"https://bedrock-runtime.{region}.{dns_suffix(region)}"
+
+
+def dialect_of(target: Target) -> Dialect:
+    """Return where the settings of the target's family go."""
+    connection: BedrockConnection = target.connection
+    return Dialect(family_of(connection.family, target.base_model), connection.request_fields)
