@@ -24,14 +24,15 @@ def plugins(echo_plugin):
 
 @pytest.fixture
 def deployment(tmp_path, plugins):
-    def write(adapters=None, inference=None):
+    def write(adapters=None, inference=None, connections=None):
         from dragoman.documents import write_document
 
         for folder, documents in (("adapters", adapters or {}), ("inference", inference or {})):
             (tmp_path / folder).mkdir(exist_ok=True)
             for name, document in documents.items():
                 (tmp_path / folder / f"{name}.yaml").write_text(write_document(document, ".yaml"))
-        return load_catalog(plugins, NoSecrets(), tmp_path / "adapters", tmp_path / "inference")
+        folders = (tmp_path / "adapters", tmp_path / "inference")
+        return load_catalog(plugins, NoSecrets(), *folders, connections or {})
 
     return write
 
@@ -193,6 +194,47 @@ def test_the_heaviest_upstream_of_the_lowest_tier_is_taken_and_reported(deployme
 def test_an_override_wins_over_the_upstreams_patch(deployment, plugins):
     document = {"provider": "echo", "model": "m", "upstreams": {"a": {"inference": {"seed": 1}}}}
     assert resolve(deployment(), plugins, document, {"inference": {"seed": 2}}).document["inference"] == {"seed": 2}
+
+
+# --- what the settings say about a provider's connection ---------------------------------------------------------
+
+SETTINGS = {"echo": {"host": "settings"}}
+
+
+def test_the_settings_lie_under_every_adapter_of_the_provider(deployment, plugins):
+    resolved = resolve(deployment(connections=SETTINGS), plugins, "echo")
+    assert resolved.target.connection.host == "settings"
+    assert resolved.origins["connection.host"] == "settings connections.echo"
+
+
+@pytest.mark.parametrize(
+    ("document", "override", "host"),
+    [
+        ({"connection": {"host": "mine"}}, None, "mine"),
+        ({"connection": {"host": None}}, None, None),
+        ({}, {"connection": {"host": "override"}}, "override"),
+        ({"provider": "other"}, {"provider": "echo"}, "settings"),
+        ({"upstreams": {"a": {"connection": {"host": "upstream"}}}}, None, "upstream"),
+        ({"provider": "other", "upstreams": {"a": {"provider": "echo"}}}, None, "settings"),
+    ],
+)
+def test_every_layer_of_an_adapter_wins_over_the_settings(deployment, plugins, document, override, host):
+    catalog = deployment({"base": {"provider": "other", "model": "m", "connection": {"port": 1}}}, connections=SETTINGS)
+    resolved = resolve(catalog, plugins, {"base": "base", **ECHO, **document}, override)
+    assert resolved.target.connection.host == host
+
+
+def test_the_settings_of_another_provider_do_not_count(deployment, plugins):
+    catalog = deployment(connections={"other": {"host": "settings"}})
+    assert "connection" not in resolve(catalog, plugins, "echo").document
+    (failure,) = catalog.failures
+    assert failure.where == "settings connections.other"
+    assert failure.reason.startswith("no plugin brings the provider 'other'")
+
+
+def test_a_setting_that_the_provider_does_not_know_is_refused(deployment, plugins):
+    with pytest.raises(DocumentError, match=r"connection\.hots: is not a member here"):
+        resolve(deployment(connections={"echo": {"hots": "x"}}), plugins, "echo")
 
 
 EXCLUSIVE = {"exclusive": ["inference.temperature", "inference.top_p"]}

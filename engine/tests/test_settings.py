@@ -143,6 +143,11 @@ WRITTEN: dict[str, tuple[str, str, dict[str, Any]]] = {
     "stage": ('stage = "dev"', "test", {"stage": "prod"}),
     "adapters_directory": ('adapters_directory = "f"', "e", {"adapters_directory": Path("flag")}),
     "inference_directory": ('inference_directory = "f"', "e", {"inference_directory": "flag"}),
+    "connections": (
+        '[connections.bedrock]\nregion = "f"',
+        '{"bedrock": {"region": "e"}}',
+        {"connections": {"bedrock": {"region": "flag"}}},
+    ),
     "plugins.allow": ('[plugins]\nallow = ["f"]', '["e"]', {"plugins": {"allow": ["flag"]}}),
     "plugins.block": ('[plugins]\nblock = ["f"]', '["e"]', {"plugins": {"block": ["flag"]}}),
     "secrets.sources": (
@@ -276,7 +281,7 @@ def test_the_list_of_settings_is_json(folder: Path) -> None:
     write(folder / "dragoman.toml", '[[secrets.sources]]\nkind = "file"\npath = "s.json"')
     shown = Settings.load().origins()
     assert isinstance(shown[0], SettingOrigin)
-    assert json.loads(json.dumps(shown))[6][1] == [{"kind": "file", "path": "s.json"}]
+    assert json.loads(json.dumps(shown))[7][1] == [{"kind": "file", "path": "s.json"}]
 
 
 def test_settings_survive_pickling(folder: Path) -> None:

@@ -10,13 +10,14 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from pydantic import ValidationError
 
 from dragoman.adapter import Inference, check_document, problems_of
 from dragoman.documents import SUFFIXES, read_document
-from dragoman.errors import AdapterNotFoundError, DocumentError, DragomanError, Problem
+from dragoman.errors import AdapterNotFoundError, DocumentError, DragomanError, PluginError, Problem
 from dragoman.merge import Layer
 from dragoman.plugins import Plugins
 from dragoman.provider import PredefinedAdapter, SecretView
@@ -58,12 +59,16 @@ class Failure:
 
 @dataclass(frozen=True, slots=True)
 class Catalog:
-    """A snapshot of the adapters and the inference configurations, and of what failed to become one."""
+    """A snapshot of the adapters and the inference configurations, and of what failed to become one.
+
+    ``connections`` holds, by provider, the layer that the settings put under every adapter of it.
+    """
 
     entries: Mapping[str, Entry] = field(default_factory=dict)
     configurations: Mapping[str, Layer] = field(default_factory=dict)
     failures: tuple[Failure, ...] = ()
     by_alias: Mapping[str, str] = field(default_factory=dict)
+    connections: Mapping[str, Layer] = field(default_factory=dict)
 
     def find(self, name: str) -> Entry:
         """Return the adapter of that name or alias.
@@ -96,10 +101,18 @@ class Catalog:
 
 
 def load_catalog(
-    plugins: Plugins, secrets: SecretView, adapters_directory: Path | None, inference_directory: Path | None
+    plugins: Plugins,
+    secrets: SecretView,
+    adapters_directory: Path | None,
+    inference_directory: Path | None,
+    connections: Mapping[str, Mapping[str, Any]] = MappingProxyType({}),
 ) -> Catalog:
-    """Ask the plugins, read the folders, and return what works beside what does not. Blocks; run it off the loop."""
+    """Ask the plugins, read the folders, and return what works beside what does not. Blocks; run it off the loop.
+
+    ``connections`` are the settings of that name.
+    """
     gathering = _Gathering()
+    gathering.take_connections(connections, plugins)
     gathering.ask_plugins(plugins, secrets)
     gathering.read_adapters(adapters_directory)
     gathering.read_configurations(inference_directory)
@@ -111,7 +124,17 @@ class _Gathering:
         self.predefined: dict[str, Layer] = {}
         self.written: dict[str, Layer] = {}
         self.configurations: dict[str, Layer] = {}
+        self.connections: dict[str, Layer] = {}
         self.failures: list[Failure] = []
+
+    def take_connections(self, connections: Mapping[str, Mapping[str, Any]], plugins: Plugins) -> None:
+        for kind, connection in connections.items():
+            origin = f"settings connections.{kind}"
+            self.connections[kind] = Layer(origin, {"provider": kind, "connection": connection})
+            try:
+                plugins.provider(kind)
+            except PluginError as error:
+                self.failures.append(Failure(origin, str(error)))
 
     def ask_plugins(self, plugins: Plugins, secrets: SecretView) -> None:
         answers, failures = plugins.call_each("dragoman_adapters", secrets=secrets)
@@ -168,7 +191,7 @@ class _Gathering:
             layers = [found[name] for found in (self.predefined, self.written) if name in found]
             entries[name] = Entry(name, tuple(layers))
         by_alias = self._aliases(entries)
-        return Catalog(entries, self.configurations, tuple(self.failures), by_alias)
+        return Catalog(entries, self.configurations, tuple(self.failures), by_alias, self.connections)
 
     def _aliases(self, entries: Mapping[str, Entry]) -> dict[str, str]:
         owners: dict[str, list[str]] = {}

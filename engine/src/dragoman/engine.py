@@ -313,7 +313,8 @@ class Engine:
         with self._loading:
             if self._snapshot is None or self._snapshot.revision != revision:
                 settings = self.settings
-                catalog = load_catalog(self.plugins, view, settings.adapters_folder, settings.inference_folder)
+                folders = (settings.adapters_folder, settings.inference_folder)
+                catalog = load_catalog(self.plugins, view, *folders, settings.connections)
                 self._snapshot = _Snapshot(revision, catalog)
             return self._snapshot
 

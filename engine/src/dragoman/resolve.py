@@ -1,7 +1,8 @@
 """From a name or a document to everything that a call needs: layers, merge, upstream, rules, validation.
 
-The order of layers, later wins: predefined document < base chain < adapter < upstream's patch < override < the call's
-own parameters. Each layer's inference configuration is expanded underneath the layer itself.
+The order of layers, later wins: the settings' connection of the provider < predefined document < base chain < adapter <
+upstream's patch < override < the call's own parameters. Each layer's inference configuration is expanded underneath
+the layer itself.
 """
 
 from __future__ import annotations
@@ -99,9 +100,9 @@ def resolve(
         check_document(layer.document, layer.origin)
     expanded = [part for layer in layers for part in _expand(catalog, layer)]
     expanded_above = [part for layer in above for part in _expand(catalog, layer)]
-    before = merge([*expanded, *expanded_above])
+    before = merge(_over_settings(catalog, [*expanded, *expanded_above]))
     upstream, patches, reports = _choose_upstream(catalog, before.document)
-    merged = merge([*expanded, *patches, *expanded_above]) if patches else before
+    merged = merge(_over_settings(catalog, [*expanded, *patches, *expanded_above])) if patches else before
     for member in ("base", "upstreams"):
         merged.remove((member,))
     reports += _apply_rules(subject, merged)
@@ -158,6 +159,16 @@ def _expand(catalog: Catalog, layer: Layer) -> list[Layer]:
         return [rest]
     configuration = catalog.configuration(name)
     return [Layer(f"{configuration.origin}, named by {layer.origin}", configuration.document), rest]
+
+
+def _over_settings(catalog: Catalog, layers: list[Layer]) -> list[Layer]:
+    """Put what the settings say about the provider's connection underneath the layer that chooses the provider."""
+    provider, chosen_at = None, 0
+    for position, layer in enumerate(layers):
+        if "provider" in layer.document and layer.document["provider"] != provider:
+            provider, chosen_at = layer.document["provider"], position
+    lowest = catalog.connections.get(provider or "")
+    return layers if lowest is None else [*layers[:chosen_at], lowest, *layers[chosen_at:]]
 
 
 def _choose_upstream(catalog: Catalog, document: Mapping[str, Any]) -> tuple[str | None, list[Layer], list[Report]]:

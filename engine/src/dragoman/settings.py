@@ -117,6 +117,9 @@ class Settings(BaseSettings):
     inference_directory: Path = Field(
         Path("inference"), description="named inference configurations; from the file's folder"
     )
+    connections: dict[str, dict[str, Any]] = Field(
+        {}, description="by provider: what the `connection` of all its adapters starts from; an adapter's members win"
+    )
     plugins: PluginSettings = Field(PluginSettings(), description="which installed plugins are loaded")
     secrets: SecretSettings = Field(SecretSettings(), description="where secrets come from")
 
