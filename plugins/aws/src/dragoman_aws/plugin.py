@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dragoman.plugin import ProviderDescription, hookimpl
+from dragoman.plugin import ProviderDescription, SecretSourceDescription, hookimpl
 
 from dragoman_aws.bedrock.connection import BedrockConnection
 from dragoman_aws.bedrock.inference import BedrockInference
 from dragoman_aws.sagemaker.connection import SageMakerConnection
+from dragoman_aws.secrets_manager import SecretsManagerSettings
 
 PLUGIN_API = (1, 0)
 
@@ -36,4 +37,16 @@ def dragoman_providers() -> list[ProviderDescription]:
             connection=SageMakerConnection,
             credentials=_KEYS,
         ),
+    ]
+
+
+@hookimpl
+def dragoman_secret_sources() -> list[SecretSourceDescription]:
+    return [
+        SecretSourceDescription(
+            kind="aws-secrets-manager",
+            title="AWS Secrets Manager",
+            settings=SecretsManagerSettings,
+            factory="dragoman_aws.secrets_manager:SecretsManagerSource",
+        )
     ]

@@ -94,6 +94,7 @@ class BedrockApiKeyAuth(Connection):
     kind: Literal["bedrock_api_key"]
 
 
+SourceAuth = Annotated[AwsDefaultAuth | AwsProfileAuth | WebIdentityAuth, Field(discriminator="kind")]
 AwsAuth = Annotated[AwsDefaultAuth | AwsKeysAuth | AwsProfileAuth | WebIdentityAuth, Field(discriminator="kind")]
 BedrockAuth = Annotated[
     AwsDefaultAuth | AwsKeysAuth | AwsProfileAuth | WebIdentityAuth | BedrockApiKeyAuth, Field(discriminator="kind")

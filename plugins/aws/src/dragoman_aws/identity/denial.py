@@ -8,15 +8,15 @@ from typing import NamedTuple
 #: AWS names principal, action and resource of a refusal in its text alone. IAM user guide, "Troubleshoot access denied
 #: error messages", read 2026-11.
 _DENIAL = re.compile(
-    r"User: (?P<principal>\S+) is not authorized to perform: (?P<action>[A-Za-z0-9-]+:[A-Za-z0-9*]+)"
+    r"(?:User: (?P<principal>\S+) )?is not authorized to perform: (?P<action>[A-Za-z0-9-]+:[A-Za-z0-9*]+)"
     r"(?: on resource: \"?(?P<resource>[^\s\"]+))?"
 )
 
 
 class Denial(NamedTuple):
-    """What a refusal says about itself; ``resource`` is ``None`` where AWS does not name it."""
+    """What a refusal says about itself; ``None`` where AWS does not name it."""
 
-    principal: str
+    principal: str | None
     action: str
     resource: str | None
 
@@ -43,7 +43,7 @@ def denial_hint(text: str, who: str) -> str:
     if denial.action == "sts:AssumeRole":
         return (
             f"the call was made with {who}; allow sts:AssumeRole on {denial.resource or 'the role'} to "
-            f"{denial.principal}, and check the role's trust policy and external id"
+            f"{denial.principal or 'it'}, and check the role's trust policy and external id"
         )
     what = f"{denial.action} on {denial.resource}" if denial.resource else denial.action
-    return f"the call was made with {who}; allow {what} to {denial.principal}"
+    return f"the call was made with {who}; allow {what} to {denial.principal or 'it'}"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from botocore import exceptions as boto  # type: ignore[import-untyped]
+from botocore import exceptions as boto
 from dragoman.errors import (
     AuthenticationError,
     CallTimeoutError,

@@ -7,11 +7,11 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import botocore.session  # type: ignore[import-untyped]
+import botocore.session
 import orjson
 from botocore import UNSIGNED
 from botocore import exceptions as boto
-from botocore.config import Config  # type: ignore[import-untyped]
+from botocore.config import Config
 from dragoman.errors import SecretError
 from dragoman.secret import Secret
 
