@@ -61,6 +61,7 @@ class ProviderCase:
             is named here must be sent, what is not must be refused or reported.
         errors: HTTP status -> error class, where the provider's differs from :data:`dragoman.errors.ERROR_BY_STATUS`.
         light_modules: Third-party modules that the entry module may import although they are not the engine's.
+        model_kwargs_in: The body's member that takes ``model_kwargs``; ``None`` = the body itself.
     """
 
     kind: str
@@ -69,6 +70,7 @@ class ProviderCase:
     supports: Collection[str] = ()
     errors: Mapping[int, type[ProviderError]] = field(default_factory=dict)
     light_modules: Collection[str] = ()
+    model_kwargs_in: str | None = None
 
     def at(self, url: str) -> ProviderCase:
         """Return the case with its document addressed to an upstream."""

@@ -140,7 +140,7 @@ def their_calls(message: Any) -> list[tuple[Any, ...]]:
     served = {
         block["id"] if "id" in block else block["toolUseId"]
         for block in (message.content if isinstance(message.content, list) else ())
-        if isinstance(block, dict) and str(block.get("type")) in ("server_tool_use",)
+        if isinstance(block, dict) and block.get("type") == "server_tool_use"
     }
     return [(c["id"], c["name"], c["args"]) for c in message.tool_calls if c["id"] not in served]
 

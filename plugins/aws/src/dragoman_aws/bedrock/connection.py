@@ -60,4 +60,4 @@ class BedrockConnection(AwsConnection):
         description="setting -> members of the request that it becomes, with $value where its value goes; "
         "null = refused; beside or instead of the family's",
     )
-    guardrail: Guardrail | None = None
+    guardrail: Guardrail | None = Field(None, description="a guardrail that every call passes")

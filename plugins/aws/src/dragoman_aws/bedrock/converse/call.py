@@ -15,7 +15,8 @@ MAX_METADATA = 16  # pairs; service model of bedrock-runtime, botocore 1.44.5
 _HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
 _REFUSED_HEADERS = frozenset(
     {
-        "accept", "accept-encoding", "authorization", "connection", "content-length", "content-type", "cookie",
+        "accept", "accept-encoding", "api-key", "authorization", "connection", "content-length", "content-type",
+        "cookie",
         "date", "expect", "forwarded", "host", "keep-alive", "proxy-authorization", "proxy-connection", "te",
         "trailer", "transfer-encoding", "upgrade", "via", "x-api-key", "x-forwarded-for", "x-forwarded-host",
         "x-forwarded-port", "x-forwarded-proto", "x-real-ip",
