@@ -95,29 +95,117 @@ class Inference(BaseModel):
 
 
 class Prompt(Section):
-    """How messages become one prompt, for endpoints that take text: a family's markers, by preset or written out."""
+    """How messages become one prompt, for endpoints that take text: a family's markers, by preset or written out.
 
-    preset: str | None = Field(None, description="a shipped set of role markers, for example llama-2-chat")
+    Without `preset` the section stands for itself: what it does not say, the prompt cannot express.
+    """
+
+    preset: str | None = Field(
+        None, description="a shipped set of role markers, for example llama-2-chat; members beside it change it"
+    )
     start: str | None = Field(None, description="text before everything")
     system: str | None = Field(None, description="how a system message is written; {content} stands for its text")
     user: str | None = Field(None, description="how a user message is written; {content} stands for its text")
+    user_with_system: str | None = Field(
+        None,
+        description="how the first user message is written where there is a system message: {system} and {content}; "
+        "for families that have no system message of its own",
+    )
     assistant: str | None = Field(
         None, description="how an assistant message is written; {content} stands for its text"
     )
     end: str | None = Field(None, description="text after everything, where the model begins to write")
+    strip: bool | None = Field(None, description="whether white space around each message's text is cut off")
+    alternate: bool | None = Field(
+        None, description="whether consecutive messages of one role are joined by a blank line, so that roles alternate"
+    )
+
+
+class ToolCallRules(Section):
+    """Where the tool calls of an answer are, and the parts of each; in a stream: the pieces in one frame."""
+
+    each: str | None = Field(None, description="the list of calls, or the one call; the rules below read each of them")
+    index: str | None = Field(None, description="in a stream: which call a piece belongs to; absent = by their order")
+    id: str | None = Field(None, description="the call's id; absent = one is made up")
+    name: str | None = Field(None, description="the tool's name")
+    arguments: str | None = Field(None, description="the arguments: JSON text, or the object itself")
+
+
+Sum = str | list[str]
+
+
+class AnswerRules(Section):
+    """Where the parts of an answer are: one expression each; the empty text takes a preset's rule out."""
+
+    text: str | None = Field(None, description="the answer's text; one that finds nothing is an error")
+    reasoning: str | None = Field(None, description="the readable reasoning")
+    signature: str | None = Field(None, description="the proof of that reasoning, which goes back with the next turn")
+    redacted: str | None = Field(None, description="reasoning that came sealed, which goes back with the next turn")
+    refusal: str | None = Field(None, description="the model's own words for not answering")
+    tool_calls: ToolCallRules | None = Field(None, description="the tool calls the model asks for")
+    finish: str | None = Field(None, description="why the answer ended, in the endpoint's word; see finish_map")
+    tokens_in: Sum | None = Field(None, description="tokens read, cached ones included; several are added")
+    tokens_out: Sum | None = Field(None, description="tokens written, reasoning included; several are added")
+    tokens_cached: Sum | None = Field(None, description="tokens read from a cache, of tokens_in")
+    tokens_cache_written: Sum | None = Field(None, description="tokens written to a cache, of tokens_in")
+    tokens_reasoning: Sum | None = Field(None, description="tokens of reasoning, of tokens_out")
+    id: str | None = Field(None, description="the endpoint's id of the answer")
+    model: str | None = Field(None, description="the model the endpoint says it used")
+    error: str | None = Field(
+        None, description="an error's text, or anything but false, empty or null; looked for whatever the status"
+    )
+    error_code: str | None = Field(None, description="the endpoint's word for the kind of error; see error_map")
+    extra: dict[str, str | None] | None = Field(
+        None, description="other members to keep, by the name they get in the response's extra"
+    )
+
+
+class ResponseRules(AnswerRules):
+    """Where the parts of a whole answer are."""
+
+    embeddings: str | None = Field(
+        None, description="for operation embed: the list of vectors, or the one vector, in the order of the texts"
+    )
+
+
+class StreamRules(AnswerRules):
+    """Where the parts of one frame of a stream are; in `text` and `reasoning` the new piece, not the text so far."""
+
+    skip: str | None = Field(None, description="frames to pass over: those where it is not false, empty or null")
+    done: str | None = Field(None, description="the last frame: the one where it is not false, empty or null")
 
 
 class PayloadMapping(Section):
-    """Request, response, stream, usage and error shapes, for endpoints with JSON of their own."""
+    """Request, response, stream, usage and error shapes, for endpoints with JSON of their own.
+
+    Expressions are JMESPath, restricted; docs/mapping.md describes them and the request that they read.
+    """
 
     preset: str | None = Field(None, description="a shipped mapping, for example tgi; members beside it change it")
     request: Any = Field(None, description='a JSON skeleton; a leaf {"$": "expression"} is filled from the request')
-    response: dict[str, Any] | None = Field(None, description="expressions: text, tool_calls, finish, tokens_in, …")
-    stream: dict[str, Any] | None = Field(None, description="the same for one frame of a stream, and skip, done")
-    framing: Literal["sse", "jsonl", "json", "raw"] | None = Field(None, description="how a stream is cut into frames")
-    finish_map: dict[str, str | None] | None = Field(None, description="the endpoint's word -> a finish reason")
-    content_type: str | None = None
-    accept: str | None = None
+    response: ResponseRules | None = Field(None, description="where the parts of a whole answer are")
+    stream: StreamRules | None = Field(None, description="where the parts of one frame of a stream are")
+    framing: Literal["sse", "jsonl", "json", "raw"] | None = Field(
+        None,
+        description="how a stream is cut: sse, jsonl (one JSON value after another), raw (nothing but text), or json "
+        "(no stream: one value at the end); absent = sse with stream rules, json without",
+    )
+    finish_map: dict[str, str | None] | None = Field(
+        None,
+        description="the endpoint's word -> stop, length, stop_sequence, tool_calls, content_filter, refusal, error",
+    )
+    error_map: dict[str, str | None] | None = Field(
+        None, description="the endpoint's error_code -> an error's code, for example rate_limited; absent = server"
+    )
+    ignore: list[str] | None = Field(
+        None,
+        description="settings that the endpoint cannot take and that are left out and reported, for example "
+        "inference.seed; others that the skeleton does not read are refused",
+    )
+    content_type: str | None = Field(
+        None, description="absent = application/json; of another type the skeleton must give text, sent as it is"
+    )
+    accept: str | None = Field(None, description="the answer's type to ask for; absent = application/json")
 
 
 class Constraints(Section):

@@ -23,7 +23,7 @@ from dragoman.adapters import Adapters
 from dragoman.calls import ChatStream, Plan, generate, redact_error
 from dragoman.catalog import Catalog, load_catalog
 from dragoman.constraints import apply_constraints, refuse_undeclared
-from dragoman.errors import DragomanError, SecretError, SettingsError, UnsupportedError
+from dragoman.errors import DocumentError, DragomanError, Problem, SecretError, SettingsError, UnsupportedError
 from dragoman.events import Report, Response
 from dragoman.messages import MessagesLike, ToolChoiceLike, ToolLike, messages_from, tool_choice_from, tools_from
 from dragoman.plugins import Plugins, load_plugins
@@ -33,10 +33,12 @@ from dragoman.provider import (
     ChatRequest,
     Codec,
     Credentials,
+    Payload,
     Provider,
     ProviderDescription,
     SecretView,
     Session,
+    Target,
     WireReply,
     WireRequest,
 )
@@ -392,6 +394,16 @@ class _Context:
 
     def codec_session(self, codec: Codec, authorizer: Authorizer) -> Session:
         return CodecSession(codec, authorizer, self._transports, self._cache)
+
+    def payload(self, target: Target) -> Payload:
+        from dragoman.mapping import compile_payload
+
+        if target.mapping is None:
+            raise DocumentError(
+                f"an adapter of provider {target.provider}",
+                [Problem("mapping", "is missing", "name a preset, for example mapping: {preset: openai-chat}")],
+            )
+        return compile_payload(target.mapping, target.prompt)
 
     async def send(self, request: WireRequest, limits: Limits) -> WireReply:
         transport = await self._transports.transport()

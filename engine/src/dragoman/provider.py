@@ -247,6 +247,62 @@ class Codec(ABC):
         """Return the error of a reply outside 2xx, by status and the provider's code, never by message text."""
 
 
+# --- payloads ----------------------------------------------------------------------------------------------------
+
+
+class Payload(Protocol):
+    """An endpoint's own JSON, as an adapter's ``mapping`` and ``prompt`` describe it: the body half of a codec.
+
+    :meth:`Context.payload` makes it. A plugin composes it inside its own codec, which adds address, headers and the
+    envelope around an answer or its stream; one payload serves any number of requests.
+    """
+
+    @property
+    def content_type(self) -> str:
+        """The type of the bytes that :meth:`encode` returns."""
+        ...
+
+    @property
+    def accept(self) -> str:
+        """The type of answer to ask for."""
+        ...
+
+    @property
+    def streams(self) -> bool:
+        """Whether answers come in pieces; where not, a stream is one whole answer at its end."""
+        ...
+
+    @property
+    def framing(self) -> Callable[[], Framing]:
+        """Makes the framing of one stream, for :attr:`Codec.framing`, or for what is inside a plugin's own framing."""
+        ...
+
+    def encode(self, request: ChatRequest, model: str) -> bytes:
+        """Return the request's body; ``model`` is what the adapter addresses.
+
+        Raises:
+            UnsupportedError: The mapping has no place for what was asked; the path names it.
+        """
+        ...
+
+    def decode(self, body: bytes, request: ChatRequest) -> Response:
+        """Return the answer of a 2xx reply.
+
+        Raises:
+            ProtocolError: What the mapping looks for is not there; the text says where its path stopped.
+            ProviderError: The body is an error all the same.
+        """
+        ...
+
+    def decoder(self, request: ChatRequest) -> StreamDecoder:
+        """Return a decoder for one stream: for frames of :attr:`framing`, or frames that are one JSON value each."""
+        ...
+
+    def error_message(self, body: bytes) -> str | None:
+        """Return the endpoint's own words in the body of a refusal; ``None`` where the mapping finds none."""
+        ...
+
+
 # --- credentials -------------------------------------------------------------------------------------------------
 
 
@@ -387,6 +443,14 @@ class Context(Protocol):
 
     def codec_session(self, codec: Codec, authorizer: Authorizer) -> Session:
         """Return a session that drives the codec over the engine's transport."""
+        ...
+
+    def payload(self, target: Target) -> Payload:
+        """Return the compiled payload of the target's ``mapping`` and ``prompt``.
+
+        Raises:
+            DocumentError: The target has no mapping, or one that does not hold; every problem with its path.
+        """
         ...
 
     async def send(self, request: WireRequest, limits: Limits) -> WireReply:

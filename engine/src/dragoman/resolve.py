@@ -19,6 +19,7 @@ from dragoman.adapter import (
     ExclusiveRule,
     ForbidRule,
     Inference,
+    PayloadMapping,
     RangeRule,
     Rule,
     check_document,
@@ -283,6 +284,8 @@ def _finish(
     problems += _unknown_inference(description.inference, inference)
     credentials = _credentials(description, adapter, problems)
     problems += _refused_members(description, adapter)
+    if adapter.mapping is not None and description.mapping:
+        problems += _mapping_problems(adapter.mapping, adapter)
     if problems:
         raise DocumentError(subject, problems)
     return Resolved(
@@ -351,6 +354,12 @@ def _credentials(description: ProviderDescription, adapter: Adapter, problems: l
             problems.append(Problem(f"credentials.{name}", "is not a credential of this provider", f"it takes {known}"))
     defaults = {field: name for field, name in description.credentials.items() if name is not None}
     return {**defaults, **named}
+
+
+def _mapping_problems(mapping: PayloadMapping, adapter: Adapter) -> list[Problem]:
+    from dragoman.mapping import mapping_problems  # most deployments have none
+
+    return mapping_problems(mapping, adapter.prompt, adapter.operation or "chat")
 
 
 def _refused_members(description: ProviderDescription, adapter: Adapter) -> list[Problem]:

@@ -17,7 +17,7 @@ MAX_FRAME_BYTES = 16 * 1024 * 1024
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
 
-class _Lines:
+class Lines:
     """Cuts bytes at newlines. What follows the last newline is held, in pieces, so that a long line costs no more."""
 
     __slots__ = ("_held", "held_bytes")
@@ -63,7 +63,7 @@ class SSE:
 
     def __init__(self, max_frame_bytes: int = MAX_FRAME_BYTES) -> None:
         self._max_frame_bytes = max_frame_bytes
-        self._lines = _Lines()
+        self._lines = Lines()
         self._data: list[bytes] = []
         self._event: str | None = None
         self._event_bytes = 0  # of the event that has not ended: its lines without their ends
@@ -139,7 +139,7 @@ class JSONLines:
 
     def __init__(self, max_frame_bytes: int = MAX_FRAME_BYTES) -> None:
         self._max_frame_bytes = max_frame_bytes
-        self._lines = _Lines()
+        self._lines = Lines()
 
     def feed(self, piece: bytes) -> list[Frame]:
         """Return the lines that are complete with this piece."""

@@ -1,0 +1,201 @@
+"""A payload: one mapping and one prompt, compiled. The body half of a codec, for endpoints with JSON of their own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import lru_cache
+from typing import Any, NamedTuple
+
+import orjson
+
+from dragoman.adapter import Operation, PayloadMapping, Prompt
+from dragoman.errors import DocumentError, MessageError, Problem, ProtocolError
+from dragoman.events import Response
+from dragoman.mapping.answer import answer_of
+from dragoman.mapping.coverage import Coverage, coverage_problems
+from dragoman.mapping.framing import JsonValues, LooseEvents, Whole
+from dragoman.mapping.presets import PayloadPreset, expand_mapping, expand_prompt
+from dragoman.mapping.prompt import PromptWriter, prompt_problems
+from dragoman.mapping.rules import RuleCompiler, Rules
+from dragoman.mapping.skeleton import Skeleton, compile_skeleton
+from dragoman.mapping.stream import RuleDecoder, TextDecoder, WholeDecoder
+from dragoman.mapping.view import CHAT_VIEW, EMBED_VIEW, ViewBuilder
+from dragoman.messages import Message, Text
+from dragoman.provider import ChatRequest, Framing, StreamDecoder
+from dragoman.transport.framing import Raw
+
+JSON = "application/json"
+
+_FRAMINGS: Mapping[str, Callable[[], Framing]] = {
+    "sse": LooseEvents,
+    "jsonl": JsonValues,
+    "json": Whole,
+    "raw": Raw,
+}
+
+
+class MappedPayload:
+    """See :class:`dragoman.provider.Payload`; made by :func:`compile_payload`, and shared by all requests."""
+
+    def __init__(self, mapping: PayloadMapping, prompt: Prompt, skeleton: Skeleton, rules: RuleSet) -> None:
+        self.content_type = mapping.content_type or JSON
+        self.accept = mapping.accept or JSON
+        self.streams = rules.framing != "json"
+        self.framing = _FRAMINGS[rules.framing]
+        self._rules = rules
+        self._skeleton = skeleton
+        self._coverage = Coverage(skeleton.reads, skeleton.cases, mapping.ignore or ())
+        self._view = ViewBuilder(skeleton.reads, skeleton.cases, PromptWriter(prompt), streams=self.streams)
+
+    def encode(self, request: ChatRequest, model: str) -> bytes:
+        self._coverage.refuse_unread(request)
+        view = self._view.build(request, model)
+        body = self._skeleton.body(view, request.settings.model_kwargs)
+        if "json" not in self.content_type:
+            if not isinstance(body, str):
+                problem = Problem("mapping.request", f"gives no text, which a body of type {self.content_type} is")
+                raise DocumentError("mapping", [problem])
+            return body.encode()
+        try:
+            return orjson.dumps(body, default=_plain)
+        except TypeError as error:
+            raise MessageError(f"the request cannot be written as JSON: {error}") from None
+
+    def decode(self, body: bytes, request: ChatRequest) -> Response:
+        reports = self._coverage.reports(request)
+        if self._rules.answer.text is None:
+            return Response(_text_message(body), reports=reports)
+        try:
+            value = orjson.loads(body)
+        except orjson.JSONDecodeError:
+            raise ProtocolError("the endpoint's answer is not JSON", hint="check mapping.accept") from None
+        return answer_of(value, self._rules.answer, reports)
+
+    def decoder(self, request: ChatRequest) -> StreamDecoder:
+        reports = self._coverage.reports(request)
+        if self._rules.framing == "raw":
+            return TextDecoder(reports)
+        if self._rules.framing == "json":
+            return WholeDecoder(self._rules.answer, reports)
+        return RuleDecoder(self._rules.frame, reports)
+
+    def error_message(self, body: bytes) -> str | None:
+        try:
+            value = orjson.loads(body)
+        except orjson.JSONDecodeError:
+            return None
+        return self._rules.answer.error_message(value)
+
+
+def _text_message(body: bytes) -> Message:
+    try:
+        return Message("assistant", (Text(body.decode()),))
+    except UnicodeDecodeError:
+        raise ProtocolError("the endpoint's answer is no UTF-8 text") from None
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return dict(value)
+    raise TypeError(f"{type(value).__name__} has no JSON form")
+
+
+# --- compiling ---------------------------------------------------------------------------------------------------
+
+
+class RuleSet(NamedTuple):
+    """The compiled rules for a whole answer and for a frame, and how a stream is framed."""
+
+    answer: Rules
+    frame: Rules
+    framing: str
+
+
+def compile_payload(mapping: PayloadMapping, prompt: Prompt | None = None) -> MappedPayload:
+    """Return the payload of a mapping; equal documents share one.
+
+    Raises:
+        DocumentError: naming everything that is wrong, with its path.
+    """
+    return _compiled(orjson.dumps([_document(mapping), _document(prompt)], option=orjson.OPT_SORT_KEYS))
+
+
+def mapping_problems(mapping: PayloadMapping, prompt: Prompt | None, operation: Operation) -> list[Problem]:
+    """Return what is wrong with a mapping and its prompt, for a document that is being resolved."""
+    try:
+        if operation == "chat":
+            compile_payload(mapping, prompt)
+        else:
+            _compile_embeddings(mapping, operation)
+    except DocumentError as error:
+        return list(error.problems)
+    return []
+
+
+def _document(section: PayloadMapping | Prompt | None) -> dict[str, Any] | None:
+    return None if section is None else section.model_dump(mode="json", exclude_unset=True)
+
+
+@lru_cache(maxsize=256)
+def _compiled(documents: bytes) -> MappedPayload:
+    written, prompt_written = orjson.loads(documents)
+    mapping, preset = expand_mapping(PayloadMapping.model_validate(written))
+    problems = _preset_problems(preset, "chat")
+    prompt = _prompt(prompt_written, preset)
+    problems += prompt_problems(prompt)
+    skeleton = _skeleton(mapping, CHAT_VIEW, problems)
+    rules = _rules(mapping, problems)
+    if skeleton is not None:
+        problems += coverage_problems(skeleton.reads, mapping.ignore or ())
+        if prompt_written is not None and not skeleton.reads.holds("prompt"):
+            problems.append(Problem("prompt", "is not used: mapping.request does not read it", "remove it with null"))
+    if problems or skeleton is None:
+        raise DocumentError("mapping", problems)
+    return MappedPayload(mapping, prompt, skeleton, rules)
+
+
+def _compile_embeddings(mapping: PayloadMapping, operation: Operation) -> None:
+    mapping, preset = expand_mapping(mapping)
+    problems = _preset_problems(preset, operation)
+    _skeleton(mapping, EMBED_VIEW, problems)
+    compiler = RuleCompiler({}, mapping.error_map or {})
+    if compiler.rules(mapping.response, "mapping.response").embeddings is None:
+        compiler.problems.append(Problem("mapping.response.embeddings", "is missing"))
+    if problems := [*problems, *compiler.problems]:
+        raise DocumentError("mapping", problems)
+
+
+def _preset_problems(preset: PayloadPreset | None, operation: Operation) -> list[Problem]:
+    if preset is None or preset.operation == operation:
+        return []
+    return [Problem("mapping.preset", f"{preset.name} is for operation {preset.operation}, not for {operation}")]
+
+
+def _prompt(written: Any, preset: PayloadPreset | None) -> Prompt:
+    section = None if written is None else Prompt.model_validate(written)
+    return expand_prompt(section, preset.prompt if preset else None)
+
+
+def _skeleton(mapping: PayloadMapping, view: Mapping[str, Any], problems: list[Problem]) -> Skeleton | None:
+    if "request" not in mapping.model_fields_set:
+        problems.append(Problem("mapping.request", "is missing", "write the skeleton of a request, or name a preset"))
+        return None
+    try:
+        return compile_skeleton(mapping.request, view)
+    except DocumentError as error:
+        problems += error.problems
+        return None
+
+
+def _rules(mapping: PayloadMapping, problems: list[Problem]) -> RuleSet:
+    framing = mapping.framing or ("json" if mapping.stream is None else "sse")
+    compiler = RuleCompiler(mapping.finish_map or {}, mapping.error_map or {})
+    answer = compiler.rules(mapping.response, "mapping.response")
+    frame = compiler.rules(mapping.stream, "mapping.stream", mapping.response)
+    problems += compiler.problems
+    if not compiler.problems:
+        if answer.text is None and not (framing == "raw" and mapping.response is None):
+            problems.append(Problem("mapping.response.text", "is missing: it says where the answer's text is"))
+        if frame.text is None and framing in ("sse", "jsonl"):
+            problems.append(Problem("mapping.stream.text", f"is missing, which framing {framing} needs"))
+    return RuleSet(answer, frame, framing)
