@@ -401,7 +401,7 @@ class _Context:
         if target.mapping is None:
             raise DocumentError(
                 f"an adapter of provider {target.provider}",
-                [Problem("mapping", "is missing", "name a preset, for example mapping: {preset: openai-chat}")],
+                [Problem("mapping", "is missing", "name a preset, for example mapping: {preset: tgi}")],
             )
         return compile_payload(target.mapping, target.prompt)
 
