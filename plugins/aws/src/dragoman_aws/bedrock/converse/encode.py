@@ -38,7 +38,7 @@ def encode_body(request: ChatRequest, dialect: Dialect, guardrail: Guardrail | N
     if (tools := tool_config(request)) is not None:
         body["toolConfig"] = tools
     if guardrail is not None:
-        body["guardrailConfig"] = _guardrail(guardrail, stream=request.stream)
+        body["guardrailConfig"] = guardrail_config(guardrail, stream=request.stream)
     merge_model_kwargs(body, settings.model_kwargs, dialect)
     if settings.endpoint_kwargs:
         add_endpoint_kwargs(body, headers, settings.endpoint_kwargs)
@@ -57,7 +57,8 @@ def _add_cache_points(inference: Inference, system: list[Wire], messages: list[W
         messages[-1]["content"].append(mark)
 
 
-def _guardrail(guardrail: Guardrail, *, stream: bool) -> Wire:
+def guardrail_config(guardrail: Guardrail, *, stream: bool) -> Wire:
+    """Return the request's ``guardrailConfig``."""
     wire: Wire = {"guardrailIdentifier": guardrail.identifier, "guardrailVersion": guardrail.version}
     if guardrail.trace is not None:
         wire["trace"] = guardrail.trace

@@ -44,8 +44,7 @@ class Dialect:
 
 def write_inference(body: Wire, inference: Inference, dialect: Dialect) -> None:
     """Write every inference setting that is set; raise ``UnsupportedError`` for one that has no place."""
-    for name in inference.model_fields_set:
-        value = getattr(inference, name)
+    for name, value in inference.__dict__.items():  # the declared fields, in their order
         if value is None:
             continue
         write = _WRITERS.get(name)
@@ -54,9 +53,14 @@ def write_inference(body: Wire, inference: Inference, dialect: Dialect) -> None:
         elif name in _FAMILY_SETTINGS:
             dialect.write(body, name, value)
         else:
-            _refuse(
-                "Converse does not take it", f"inference.{name}", "a member of the model's own goes into model_kwargs"
-            )
+            _unknown(name)
+    for name in inference.model_extra or ():
+        _unknown(name)
+
+
+def _unknown(name: str) -> NoReturn:
+    hint = "a member of the model's own body goes into model_kwargs"
+    _refuse("Converse does not take it", f"inference.{name}", hint)
 
 
 def _config(member: str) -> Callable[[Wire, Any, Dialect], None]:
