@@ -36,6 +36,7 @@ def dragoman_providers() -> list[ProviderDescription]:
             factory="dragoman_aws.sagemaker.provider:SageMakerProvider",
             connection=SageMakerConnection,
             credentials=_KEYS,
+            mapping=True,
         ),
     ]
 

@@ -1,0 +1,41 @@
+"""The provider: an endpoint, a payload and an authorizer out of an adapter's target."""
+
+from __future__ import annotations
+
+import os
+import re
+
+from dragoman.errors import DocumentError, Problem
+from dragoman.plugin import Context, Provider, Session, Target
+
+from dragoman_aws.identity.authorizer import authorizer
+from dragoman_aws.identity.identity import Identity
+from dragoman_aws.identity.region import choose_region, dns_suffix
+from dragoman_aws.sagemaker.codec import Endpoint, InvokeCodec
+from dragoman_aws.sagemaker.connection import SageMakerConnection
+
+#: The service's name in a signature.
+SERVICE = "sagemaker"
+
+_ENDPOINT_NAME = re.compile(r"[a-zA-Z0-9](-*[a-zA-Z0-9]){0,62}")
+
+
+class SageMakerProvider(Provider):
+    """Everything that is deployed behind a SageMaker endpoint."""
+
+    def open(self, target: Target, context: Context) -> Session:
+        region = choose_region(target.connection, os.environ).name
+        payload = context.payload(target)
+        endpoint = endpoint_of(target, region)
+        signer = authorizer(target, context, service=SERVICE, region=region)
+        return context.codec_session(InvokeCodec(endpoint, payload), signer)
+
+
+def endpoint_of(target: Target, region: str) -> Endpoint:
+    """Return whom a target's calls go to."""
+    connection: SageMakerConnection = target.connection
+    if len(target.model) > 63 or not _ENDPOINT_NAME.fullmatch(target.model):
+        problem = Problem("model", "is no endpoint's name", "letters, digits and single hyphens between, up to 63")
+        raise DocumentError(f"provider {target.provider}", [problem])
+    address = connection.endpoint_url or f"https://runtime.sagemaker.{region}.{dns_suffix(region)}"
+    return Endpoint(address, target.model, connection.inference_component, Identity.of(target, region).who)
