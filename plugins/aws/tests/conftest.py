@@ -3,8 +3,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
+from hypothesis import settings
 
+from .cloud import Cloud, start_cloud
 from .edge import Edge
+
+settings.register_profile("aws", deadline=None)  # two shared cores: a slow example is no finding
+settings.load_profile("aws")
 
 #: What AWS's tools read, and no test of ours may be led by.
 AWS_VARIABLES = (
@@ -43,3 +48,10 @@ def edge() -> Iterator[Edge]:
     """A server on loopback that verifies signatures."""
     with Edge() as edge:
         yield edge
+
+
+@pytest.fixture(scope="session")
+def cloud(pytestconfig: pytest.Config) -> Iterator[Cloud]:
+    """An emulator of AWS on loopback, with STS, IAM, Secrets Manager and Bedrock's control plane."""
+    with start_cloud(pytestconfig.cache.mkdir("ministack")) as cloud:
+        yield cloud

@@ -68,9 +68,6 @@ class RefusedError(Exception):
         super().__init__(f"{code}: {message}")
         self.code, self.message, self.status = code, message, status
 
-    def reply(self) -> Reply:
-        return error(self.code, self.message, self.status)
-
 
 class Edge:
     """The server; use it as ``with``. ``callers`` grows with every request let in, ``refusals`` with the others."""
@@ -128,7 +125,8 @@ class Edge:
             caller = self._verified(request)
         except RefusedError as refused:
             self.refusals.append(refused)
-            return refused.reply()
+            is_query = "form-urlencoded" in request.headers.get("content-type", "")
+            return (query_error if is_query else error)(refused.code, refused.message, refused.status)
         self.callers.append(caller)
         path = request.target.partition("?")[0]
         for method, pattern, handler in self._routes:
@@ -222,6 +220,17 @@ def error(code: str, message: str, status: int, **headers: str) -> Reply:
     """Return a refusal as the REST services write it: the code is in a header, with a trailer to cut off."""
     named = f"{code}:http://internal.amazon.com/coral/com.amazon.coral.service/"
     return Reply.json({"message": message}, status, **{"x-amzn-errortype": named, **headers})
+
+
+def query_error(code: str, message: str, status: int) -> Reply:
+    """Return a refusal as STS and the other query services write it; some codes have other names there."""
+    named = {
+        "UnrecognizedClientException": "InvalidClientTokenId",
+        "InvalidSignatureException": "SignatureDoesNotMatch",
+    }
+    text = f"""<ErrorResponse xmlns="https://sts.amazonaws.com/doc/2011-06-15/"><Error><Type>Sender</Type>
+<Code>{named.get(code, code)}</Code><Message>{message}</Message></Error><RequestId>r-1</RequestId></ErrorResponse>"""
+    return Reply.text(text, status, "text/xml")
 
 
 def message(headers: Mapping[str, str], payload: bytes) -> bytes:

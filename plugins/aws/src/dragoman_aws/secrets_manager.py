@@ -15,7 +15,7 @@ import os
 import re
 from typing import Any
 
-from dragoman.errors import DocumentError, DragomanError, SecretError
+from dragoman.errors import DocumentError, ProviderError, SecretError
 from pydantic import Field, model_validator
 
 from dragoman_aws.identity.connection import AwsConnection, AwsDefaultAuth, SourceAuth
@@ -48,35 +48,27 @@ class SecretsManagerSource:
 
     def read(self) -> str | None:
         """Return the secret's text; ``None`` where it, or that version of it, is absent. Blocks."""
-        from botocore import exceptions as boto
-
-        from dragoman_aws.identity.errors import failed, refused
+        from dragoman_aws.identity.errors import ask
 
         identity = self._identity()
         try:
-            answer = self._connected(identity).get_secret_value(
-                SecretId=self._settings.name, VersionStage=self._settings.version_stage
-            )
-        except boto.ClientError as error:
-            if error.response.get("Error", {}).get("Code") == "ResourceNotFoundException":
+            answer = ask("Secrets Manager", identity.who, lambda: self._ask(identity))
+        except ProviderError as error:  # of Secrets Manager, or of STS on the way
+            if error.provider_code == "ResourceNotFoundException":
                 return None
-            raise _as_secret_error(refused(error, "Secrets Manager", identity.who)) from None
-        except boto.BotoCoreError as error:
-            raise _as_secret_error(failed(error, "Secrets Manager", identity.who)) from None
-        except SecretError:
-            raise
-        except DragomanError as error:  # a role on the way was refused
-            raise _as_secret_error(error) from None
+            raise SecretError(f"cannot be read: {error.message}", hint=error.hint) from None
         return _text(answer)
 
-    def _connected(self, identity: Identity) -> Any:
+    def _ask(self, identity: Identity) -> dict[str, Any]:
         if self._client is None:
             from dragoman_aws.identity.clients import Clients
 
             self._client = Clients(identity).client(
                 "secretsmanager", endpoint_url=self._settings.endpoint_url, max_attempts=2, read_timeout_s=10
             )
-        return self._client
+        stage = self._settings.version_stage
+        answer: dict[str, Any] = self._client.get_secret_value(SecretId=self._settings.name, VersionStage=stage)
+        return answer
 
     def _identity(self) -> Identity:
         settings = self._settings
@@ -100,7 +92,3 @@ def _text(answer: dict[str, Any]) -> str:
     except UnicodeDecodeError:
         pass  # raised below and not here: the decoder's error holds the content
     raise SecretError("holds bytes that are not UTF-8 text", hint="store it as text")
-
-
-def _as_secret_error(error: DragomanError) -> SecretError:
-    return SecretError(f"cannot be read: {error.message}", hint=error.hint)

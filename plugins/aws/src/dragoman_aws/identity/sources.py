@@ -3,24 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import closing
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import botocore.session
 import orjson
 from botocore import UNSIGNED
-from botocore import exceptions as boto
 from botocore.config import Config
 from dragoman.errors import SecretError
 from dragoman.secret import Secret
 
 from dragoman_aws.identity.connection import AwsDefaultAuth, AwsKeysAuth, AwsProfileAuth, Role, WebIdentityAuth
-from dragoman_aws.identity.errors import failed, refused
+from dragoman_aws.identity.errors import ask
 from dragoman_aws.identity.identity import Identity
 from dragoman_aws.signing import Keys
 
-_STS = "AWS STS"
 #: The engine retries, and bounds an acquire as a whole.
 _TIMES: dict[str, Any] = {"connect_timeout": 5, "read_timeout": 15, "retries": {"total_max_attempts": 1}}
 
@@ -84,13 +84,8 @@ def _profile(identity: Identity, auth: AwsProfileAuth, given: Keys | None) -> Ac
 def _from_chain(identity: Identity, session: SdkSession, hint: str) -> Acquired:
     """Resolve with a session of its own each time, so that nothing is used that an earlier one has kept."""
     who = identity.start
-    try:
-        found = session.get_credentials()
-        frozen = found.get_frozen_credentials() if found else None
-    except boto.ClientError as error:
-        raise refused(error, _STS, who) from None
-    except boto.BotoCoreError as error:
-        raise failed(error, "AWS credentials", who) from None
+    found = ask("AWS's chain of credentials", who, session.get_credentials)
+    frozen = ask("AWS's chain of credentials", who, found.get_frozen_credentials) if found else None
     if frozen is None or not frozen.access_key or not frozen.secret_key:
         raise SecretError(f"{who} yield nothing", hint=hint)
     expiry = getattr(found, "_expiry_time", None)  # botocore has no public name for it
@@ -161,12 +156,8 @@ def _request(role: Role) -> dict[str, Any]:
 
 def _ask_sts(identity: Identity, keys: Keys | None, operation: str, asked: dict[str, Any], who: str) -> Acquired:
     """Call STS with the keys, or unsigned where there are none."""
-    try:
-        answer = getattr(_sts(identity, keys), operation)(**asked)
-    except boto.ClientError as error:
-        raise refused(error, _STS, who) from None
-    except boto.BotoCoreError as error:
-        raise failed(error, _STS, who) from None
+    with closing(_sts(identity, keys)) as sts:
+        answer = ask("AWS STS", who, partial(getattr(sts, operation), **asked))
     issued = answer["Credentials"]
     return Acquired(
         _keys(issued["AccessKeyId"], issued["SecretAccessKey"], issued["SessionToken"]),
