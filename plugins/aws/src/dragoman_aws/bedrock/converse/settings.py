@@ -30,8 +30,10 @@ class Dialect:
         self._name = f"the family {family}" if family else "an undeclared family"
         #: Path inside ``additionalModelRequestFields`` -> the setting that writes it.
         self.written: Mapping[Path, str] = {
-            path: setting for setting, members in self.row.items() for path, _ in leaves(members or {})
+            path: f"inference.{setting}" for setting, members in self.row.items() for path, _ in leaves(members or {})
         }
+        #: Objects that hold such members.
+        self.shared = frozenset(path[:length] for path in self.written for length in range(1, len(path)))
 
     def write(self, body: Wire, setting: str, value: Any) -> None:
         """Write a family's own setting into the body; refuse one that its row does not hold."""
@@ -146,12 +148,12 @@ def merge_model_kwargs(body: Wire, model_kwargs: Mapping[str, Any], dialect: Dia
     if not model_kwargs:
         return
     for path, _ in leaves(model_kwargs):
+        dotted = ".".join(path)
+        if path in dialect.shared:
+            _refuse("holds what the adapter's own settings write", f"model_kwargs.{dotted}", "write its members")
         for length in range(1, len(path) + 1):
-            place = _CONVERSE_MEMBERS.get(path[:length])
-            if place is None and (setting := dialect.written.get(path[:length])):
-                place = f"inference.{setting}"
+            place = _CONVERSE_MEMBERS.get(path[:length]) or dialect.written.get(path[:length])
             if place is not None:
-                dotted = ".".join(path[:length])
                 _refuse("is written by the adapter's own settings", f"model_kwargs.{dotted}", f"use {place}")
     merge(body.setdefault(ADDITIONAL, {}), model_kwargs)
 
