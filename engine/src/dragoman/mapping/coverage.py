@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NoReturn
 
-from dragoman.adapter import Inference
 from dragoman.errors import Problem, UnsupportedError
 from dragoman.events import Report
 from dragoman.mapping.reads import Reads
@@ -32,13 +31,13 @@ class Coverage:
         self._ignored = frozenset(ignore)
         self._sends_reasoning = any(case.startswith("reasoning") for case in cases)
 
-    def refuse_unread(self, request: ChatRequest) -> None:
-        """Refuse what has no place in this mapping.
+    def refuse_unread(self, request: ChatRequest, settings: Mapping[str, Any]) -> None:
+        """Refuse what has no place in this mapping; ``settings`` come from :func:`~dragoman.mapping.view.settings_of`.
 
         Raises:
             UnsupportedError: naming the setting, the tools, or the message.
         """
-        for name in self._unread_settings(request.settings.inference):
+        for name in self._unread_settings(settings):
             if f"{_PREFIX}{name}" not in self._ignored:
                 hint = "remove it with null, let mapping.request read it, or name it in mapping.ignore"
                 _refuse("this mapping does not send it", f"{_PREFIX}{name}", hint)
@@ -49,14 +48,16 @@ class Coverage:
 
     def reports(self, request: ChatRequest) -> tuple[Report, ...]:
         """Return what is left out of a request that is not refused, one report for each kind."""
-        reports = [
+        if not self._ignored:
+            return tuple(self._left_out(request.messages))
+        ignored = [
             Report("setting_ignored", f"{_PREFIX}{name} was left out: mapping.ignore names it", f"{_PREFIX}{name}")
-            for name in self._unread_settings(request.settings.inference)
+            for name in self._unread_settings(settings_of(request.settings.inference))
         ]
-        return (*reports, *self._left_out(request.messages))
+        return (*ignored, *self._left_out(request.messages))
 
-    def _unread_settings(self, inference: Inference) -> Iterator[str]:
-        for name, value in settings_of(inference).items():
+    def _unread_settings(self, settings: Mapping[str, Any]) -> Iterator[str]:
+        for name, value in settings.items():
             if name not in _GROUPS:
                 if not self._reads.holds("params", name):
                     yield name

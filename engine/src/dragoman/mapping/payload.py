@@ -19,7 +19,7 @@ from dragoman.mapping.prompt import PromptWriter, prompt_problems
 from dragoman.mapping.rules import RuleCompiler, Rules
 from dragoman.mapping.skeleton import Skeleton, compile_skeleton
 from dragoman.mapping.stream import RuleDecoder, TextDecoder, WholeDecoder
-from dragoman.mapping.view import CHAT_VIEW, EMBED_VIEW, ViewBuilder
+from dragoman.mapping.view import CHAT_VIEW, EMBED_VIEW, ViewBuilder, settings_of
 from dragoman.messages import Message, Text
 from dragoman.provider import ChatRequest, Framing, StreamDecoder
 from dragoman.transport.framing import Raw
@@ -48,8 +48,9 @@ class MappedPayload:
         self._view = ViewBuilder(skeleton.reads, skeleton.cases, PromptWriter(prompt), streams=self.streams)
 
     def encode(self, request: ChatRequest, model: str) -> bytes:
-        self._coverage.refuse_unread(request)
-        view = self._view.build(request, model)
+        settings = settings_of(request.settings.inference)
+        self._coverage.refuse_unread(request, settings)
+        view = self._view.build(request, model, settings)
         body = self._skeleton.body(view, request.settings.model_kwargs)
         if "json" not in self.content_type:
             if not isinstance(body, str):

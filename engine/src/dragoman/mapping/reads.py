@@ -20,10 +20,14 @@ NOWHERE: Places = frozenset()
 
 
 class Reads:
-    """The paths that are read. A path that was read as a whole stands for everything below it."""
+    """The paths that are read. A path that was read as a whole stands for everything below it.
+
+    They are collected while a mapping is compiled and asked for afterwards, with each request, so answers are kept.
+    """
 
     def __init__(self) -> None:
         self.paths: set[Path] = set()
+        self._answers: dict[Path, bool] = {}
 
     def add(self, node: Node, scope: Places) -> None:
         """Note what an expression's value is made of, evaluated at ``scope``."""
@@ -38,7 +42,10 @@ class Reads:
 
     def holds(self, *path: str) -> bool:
         """Whether a path, something above it or something below it is read."""
-        return any(read[: len(path)] == path[: len(read)] for read in self.paths)
+        answer = self._answers.get(path)
+        if answer is None:
+            answer = self._answers[path] = any(read[: len(path)] == path[: len(read)] for read in self.paths)
+        return answer
 
     def names(self, *path: str) -> set[str]:
         """Return the names read directly below a path."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import lru_cache
 from typing import Any, NamedTuple, NoReturn
 
 from dragoman.adapter import Inference, ResponseFormat
@@ -73,14 +74,14 @@ class ViewBuilder:
         self.streams = streams
         self._makers = [(name, make) for name, make in _MAKERS.items() if reads.holds(name)]
 
-    def build(self, request: ChatRequest, model: str) -> View:
-        """Return the view.
+    def build(self, request: ChatRequest, model: str, settings: Json) -> View:
+        """Return the view; ``settings`` are those of :func:`settings_of`.
 
         Raises:
             UnsupportedError: The mapping has no place for a part of the conversation; the path names it.
             MessageError: An earlier tool call's arguments are wanted as an object and are none.
         """
-        making = _Making(self, request, model)
+        making = _Making(self, request, model, settings)
         values = {name: value for name, make in self._makers if (value := make(making)) is not None}
         return View(values, making.writer.origins)
 
@@ -88,8 +89,9 @@ class ViewBuilder:
 class _Making:
     """The making of one view. Where ``system`` is read, system messages are only there."""
 
-    def __init__(self, builder: ViewBuilder, request: ChatRequest, model: str) -> None:
+    def __init__(self, builder: ViewBuilder, request: ChatRequest, model: str, settings: Json) -> None:
         self.builder = builder
+        self.settings = settings
         self.request = request
         self.model = model
         self.reads = builder.reads
@@ -175,7 +177,7 @@ class _Making:
     # --- what goes beside it -------------------------------------------------------------------------------------
 
     def params(self) -> Json:
-        return settings_of(self.request.settings.inference)
+        return self.settings
 
     def tools(self) -> list[Json] | None:
         return [_tool(tool) for tool in self.request.tools] or None
@@ -238,10 +240,15 @@ def _given(**members: Any) -> Json:
     return {name: value for name, value in members.items() if value is not None}
 
 
+@lru_cache(maxsize=32)
+def _setting_names(model: type[Inference]) -> tuple[str, ...]:
+    return tuple(model.model_fields)
+
+
 def settings_of(inference: Inference) -> Json:
     """Return the inference settings that are set and mean something: no ``null``, no empty list of stop sequences."""
     settings: Json = {}
-    for name in (*type(inference).model_fields, *(inference.model_extra or ())):
+    for name in (*_setting_names(type(inference)), *(inference.model_extra or ())):
         value = getattr(inference, name)
         if name == "reasoning" and value is not None:
             value = value.model_dump(exclude_none=True) or None
