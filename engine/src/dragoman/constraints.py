@@ -47,6 +47,12 @@ def refuse_undeclared(resolved: Resolved, request: ChatRequest) -> None:
             raise UnsupportedError(message, path=f"capabilities.{name}")
 
 
+def streams(resolved: Resolved) -> bool:
+    """Return whether the endpoint streams: it does unless the adapter's ``capabilities`` deny it."""
+    declared = resolved.adapter.capabilities
+    return declared is None or declared.streaming is not False
+
+
 def _needed(request: ChatRequest) -> Iterable[str]:
     if request.tools:
         yield "tools"

@@ -22,7 +22,7 @@ from dragoman.adapter import Adapter, Limits
 from dragoman.adapters import Adapters
 from dragoman.calls import ChatStream, Plan, generate, redact_error
 from dragoman.catalog import Catalog, load_catalog
-from dragoman.constraints import apply_constraints, refuse_undeclared
+from dragoman.constraints import apply_constraints, refuse_undeclared, streams
 from dragoman.errors import DocumentError, DragomanError, Problem, SecretError, SettingsError, UnsupportedError
 from dragoman.events import Report, Response
 from dragoman.messages import MessagesLike, ToolChoiceLike, ToolLike, messages_from, tool_choice_from, tools_from
@@ -45,7 +45,7 @@ from dragoman.provider import (
 from dragoman.resolve import AdapterLike, Resolved, resolve
 from dragoman.secret import Secret
 from dragoman.secrets import SecretStore
-from dragoman.sessions import Lease, OpenSessions, import_provider
+from dragoman.sessions import Lease, OpenSessions, WholeAnswers, import_provider
 from dragoman.settings import Settings
 from dragoman.transport.authorization import CredentialCache
 from dragoman.transport.codec_session import CodecSession
@@ -271,7 +271,7 @@ class Engine:
             store = await self._store()
             yield Plan(
                 resolved=resolved,
-                session=lease.session,
+                session=lease.session if streams(resolved) else WholeAnswers(lease.session),
                 request=request,
                 slots=lease.slots,
                 reports=(*resolved.reports, *reports),

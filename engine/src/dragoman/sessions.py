@@ -7,13 +7,36 @@ import importlib
 from collections import OrderedDict
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 
 from dragoman.errors import PluginError
-from dragoman.provider import Context, Provider, ProviderDescription, Session
+from dragoman.events import Event, Response, Usage, replay
+from dragoman.provider import ChatRequest, Context, Provider, ProviderDescription, Session, WireRequest
 from dragoman.resolve import Resolved
 
 #: Run-time overrides may open any number of targets; beyond this many, those that are idle longest are closed.
 MAX_OPEN_SESSIONS = 256
+
+
+class WholeAnswers(Session):
+    """Asks for whole answers, and replays them to whoever waits for a stream: the endpoint does not stream."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+
+    async def stream(self, request: ChatRequest) -> AsyncGenerator[Event, None]:
+        for event in replay(await self.generate(request)):
+            yield event
+
+    async def generate(self, request: ChatRequest) -> Response:
+        return await self._session.generate(replace(request, stream=False))
+
+    async def count_tokens(self, request: ChatRequest) -> Usage | None:
+        return await self._session.count_tokens(request)
+
+    async def dry_run(self, request: ChatRequest) -> WireRequest:
+        return await self._session.dry_run(replace(request, stream=False))
+
 
 _Key = tuple[str, int | None]
 
