@@ -39,14 +39,22 @@ def encode_messages(messages: Sequence[Message], dialect: Dialect) -> list[Wire]
 
 def left_out(messages: Sequence[Message], dialect: Dialect) -> tuple[Report, ...]:
     """Return what :func:`encode_messages` does not send, for the caller to know: one report for each kind."""
-    reasoning = dialect.send_reasoning == "never" and any(m.role == "assistant" and m.reasoning for m in messages)
-    failed = any(isinstance(p, ToolResult) and p.is_error for m in messages if m.role == "tool" for p in m.parts)
-    return (*((_NO_REASONING,) if reasoning else ()), *((_NO_ERROR_FLAG,) if failed else ()))
+    reports: dict[str, Report] = {}
+    keeps_reasoning = dialect.send_reasoning != "never"
+    for message in messages:
+        if message.role in _ROLES_THAT_LOSE:
+            for part in message.parts:
+                if type(part) is Reasoning and not (keeps_reasoning and part.text):
+                    reports["reasoning"] = _NO_REASONING
+                elif type(part) is ToolResult and part.is_error:
+                    reports["error"] = _NO_ERROR_FLAG
+    return tuple(reports.values())
 
 
+_ROLES_THAT_LOSE = frozenset({"assistant", "tool"})
 _NO_REASONING = Report(
     "reasoning_not_sent",
-    "earlier reasoning was not sent back; connection.send_reasoning names the member for a server that wants it",
+    "earlier reasoning was not sent back; this protocol has no place for it that every server knows",
     "messages",
 )
 _NO_ERROR_FLAG = Report(
