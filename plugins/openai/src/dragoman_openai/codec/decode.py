@@ -36,6 +36,7 @@ def decode_answer(reply: WireReply, reports: tuple[Report, ...] = ()) -> Respons
         raise _broken(reply, "the answer's choice has no message")
     extra = Extra()
     extra.keep(answer, ANSWER_MEMBERS)
+    extra.keep({"choices": choices[1:]}, frozenset())  # one is asked for
     extra.keep_choice(choice)
     parts = _parts(message, extra)
     word = choice.get("finish_reason")
@@ -81,6 +82,8 @@ def _parts(message: Mapping[str, Any], extra: Extra) -> tuple[Part, ...]:
     thought = message.get("reasoning_content") or message.get("reasoning")
     if isinstance(thought, str) and thought:
         parts.append(Reasoning(thought))
+    elif thought:
+        extra.keep({"reasoning": thought}, frozenset(), "message.")
     pieces, unknown = content_pieces(message.get("content"))
     parts += pieces
     if refusal := message.get("refusal"):
