@@ -159,7 +159,7 @@ def _leaves(document: Mapping[str, Any]) -> list[tuple[str, Any]]:
 SCHEMA_EPILOG = """\b
 Examples:
   dragoman adapters schema > adapter.schema.json
-  dragoman adapters schema --provider openai
+  dragoman adapters schema --provider local
 """
 
 
