@@ -265,7 +265,7 @@ def test_one_broken_file_never_hides_the_rest(deployment, plugins, tmp_path):
     assert "again.json" in failures["same"]
     assert "twice.yaml" in failures["same"]
     assert "temperature" in failures["bad.yaml"]
-    with pytest.raises(AdapterNotFoundError, match="it failed to load: file .*top_p"):
+    with pytest.raises(AdapterNotFoundError, match=r"it failed to load: file .*top_p"):
         catalog.find("bad")
 
 
