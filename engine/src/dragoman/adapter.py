@@ -250,7 +250,9 @@ class Adapter(Section):
     )
     notice: Notice | None = None
     runtime: Runtime | None = Field(
-        "native", description="native = codec or mapping; langchain = the plugin's LangChain class"
+        "native",
+        description="native = codec or mapping; langchain = the plugin's LangChain class, which promises less: no dry "
+        "run, and cancelling does not stop a blocking client's thread",
     )
 
     @field_validator("name")

@@ -27,6 +27,7 @@ from dragoman.adapter import (
 from dragoman.catalog import Catalog
 from dragoman.errors import DocumentError, PluginError, Problem
 from dragoman.events import Report
+from dragoman.langchain_driver import LESS_IS_PROMISED
 from dragoman.merge import Layer, Merged, dotted, merge, value_at
 from dragoman.plugins import Plugins
 from dragoman.provider import CallSettings, ProviderDescription, Target
@@ -68,6 +69,11 @@ class Resolved:
     def name(self) -> str | None:
         """The adapter's name; ``None`` for a document that has none."""
         return self.adapter.name
+
+    @property
+    def notes(self) -> tuple[Report, ...]:
+        """The reports, and what holds for every call and is therefore said with the adapter, not with each answer."""
+        return (*self.reports, LESS_IS_PROMISED) if self.adapter.runtime == "langchain" else self.reports
 
 
 def resolve(

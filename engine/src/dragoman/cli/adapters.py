@@ -117,7 +117,7 @@ def show(invocation: Invocation, /, adapter: str, effective: bool, origins: bool
         _print_document({"document": resolved.document, "origins": resolved.origins}, as_json=False)
     else:
         _print_origins(resolved)
-    for report in resolved.reports:
+    for report in resolved.notes:
         note(report.message)
 
 
