@@ -113,6 +113,11 @@ class CompatibleConnection(Wording):
         return self
 
 
+def compatible_base_url(connection: CompatibleConnection) -> str:
+    """Return the address that is written, or the server's usual one."""
+    return connection.base_url or (SERVERS[connection.server].base_url if connection.server else None) or ""
+
+
 # --- Azure -------------------------------------------------------------------------------------------------------
 
 

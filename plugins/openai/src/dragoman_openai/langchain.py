@@ -10,7 +10,7 @@ from __future__ import annotations
 import importlib
 import ssl
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlsplit
 
 from dragoman.errors import ConnectionFailedError, UnsupportedError
@@ -18,9 +18,11 @@ from dragoman.plugin import CallSettings, LangChainContext, Target
 
 from dragoman_openai.codec import Dialect
 from dragoman_openai.codec.parameters import add_endpoint_kwargs, merge_model_kwargs, write_inference, written_members
-from dragoman_openai.connection import AzureConnection, CompatibleConnection, OpenAIConnection
+from dragoman_openai.connection import AzureConnection, CompatibleConnection, OpenAIConnection, compatible_base_url
 from dragoman_openai.langchain_signing import Signer, signer_of
-from dragoman_openai.provider import ChatProvider, compatible_base_url
+
+if TYPE_CHECKING:
+    from dragoman_openai.provider import ChatProvider
 
 #: What the class holds instead of a key. The HTTP client replaces it.
 PLACEHOLDER = "set-when-sent"
