@@ -6,6 +6,7 @@ import select
 import signal
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -60,6 +61,13 @@ class Terminal:
         while piece := self._read():
             self.shown += _CONTROL.sub("", piece.decode(errors="replace"))
         return self.shown
+
+    def interrupt(self):
+        """Press Ctrl-C once the command waits: readline notices it only while it waits for a key."""
+        state = Path(f"/proc/{self.process.pid}/stat")
+        while state.exists() and state.read_text().rpartition(")")[2].split()[0] == "R":
+            os.sched_yield()
+        self.type("\x03")
 
     def code(self):
         self.rest()
@@ -151,7 +159,7 @@ def test_ctrl_c_ends_the_answer_and_not_the_conversation(talk, deployment):
     terminal.type("half an answer !hang\n")
     terminal.until("!hang\n")
     terminal.until("half an answer ")
-    terminal.type("\x03")
+    terminal.interrupt()
     terminal.until("> ")
     assert marker.read_text() == "closed"
     said = [["user", "half an answer !hang"], ["assistant", "half an answer "]]
@@ -163,7 +171,7 @@ def test_an_answer_that_was_ended_before_it_began_is_forgotten(talk):
     terminal.type("!think:hmm !hang\n")
     terminal.until("!hang\n")
     terminal.until("hmm")
-    terminal.type("\x03")
+    terminal.interrupt()
     terminal.until("> ")
     assert json.loads(terminal.say("!history")) == []
 
@@ -172,12 +180,12 @@ def test_ctrl_c_at_the_prompt_empties_the_line_and_twice_leaves(talk):
     terminal = begun(talk())
     terminal.type("not sent")
     terminal.until("not sent")
-    terminal.type("\x03")
+    terminal.interrupt()
     assert "Ctrl-C again leaves" in terminal.until("> ")
     assert terminal.say("sent") == "sent "
-    terminal.type("\x03")
+    terminal.interrupt()
     terminal.until("> ")
-    terminal.type("\x03")
+    terminal.interrupt()
     assert terminal.code() == 0
 
 

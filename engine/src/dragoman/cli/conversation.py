@@ -66,6 +66,9 @@ class Conversation:
         while True:
             try:
                 line = _read_line(PROMPT).strip()
+                interrupted = False
+                if line and not self._take(line):
+                    return
             except EOFError:
                 aside("\n")
                 return
@@ -75,10 +78,6 @@ class Conversation:
                     return
                 aside("Ctrl-C again leaves, and so does Ctrl-D\n")
                 interrupted = True
-                continue
-            interrupted = False
-            if line and not self._take(line):
-                return
 
     def _take(self, line: str) -> bool:
         """Obey or answer a line; return whether the conversation goes on."""

@@ -19,7 +19,7 @@ EXIT_USAGE = 2
 EXIT_INTERRUPTED = 130
 
 
-def tell(error: Exception, invocation: Invocation) -> int:
+def tell(error: BaseException, invocation: Invocation) -> int:
     """Say what went wrong, without any secret that the engine knows, and return the exit code.
 
     Raises:
@@ -37,7 +37,7 @@ def tell(error: Exception, invocation: Invocation) -> int:
     return code
 
 
-def _explain(error: Exception) -> tuple[Sequence[str], int]:
+def _explain(error: BaseException) -> tuple[Sequence[str], int]:
     if isinstance(error, click.ClickException):
         return [f"error: {_said_by_click(error)}"], _exit_code(error)
     if isinstance(error, DocumentError) and len(error.problems) > 1:

@@ -50,7 +50,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return EXIT_FAILED
     except (click.exceptions.Abort, KeyboardInterrupt):
         return EXIT_INTERRUPTED
-    except Exception as error:  # noqa: BLE001  (whatever it is, a person gets one line)
+    except SystemExit:
+        raise
+    except BaseException as error:  # noqa: BLE001  (whatever it is, a person gets one line)
         return tell(error, invocation)
     return code or 0
 
