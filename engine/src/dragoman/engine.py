@@ -11,7 +11,7 @@ import weakref
 from collections import OrderedDict
 from collections.abc import AsyncGenerator, Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple, ParamSpec, TypeVar
@@ -263,7 +263,7 @@ class Engine:
             raise UnsupportedError(f"the adapter {resolved.name} is for {resolved.target.operation}, not for chat")
         request = ChatRequest(messages, resolved.settings, tools, choice, asked.stream)
         refuse_undeclared(resolved, request)
-        async with self._leased(resolved) as lease:
+        async with await self._lease(resolved) as lease:
             with self._redacting():
                 request, reports = await apply_constraints(resolved, request, lease.session)
             store = await self._store()
@@ -278,15 +278,13 @@ class Engine:
                 observe=self._observe if self.plugins.observers else None,
             )
 
-    @asynccontextmanager
-    async def _leased(self, resolved: Resolved) -> AsyncGenerator[Lease, None]:
+    async def _lease(self, resolved: Resolved) -> AbstractAsyncContextManager[Lease]:
         loop = asyncio.get_running_loop()
         sessions = self._open.get(loop)
         if sessions is None:
             sessions = self._open[loop] = OpenSessions()
         provider = self._providers.get(resolved.description.kind) or await self._provider(resolved.description)
-        async with sessions.lease(resolved, provider, self._context) as lease:
-            yield lease
+        return sessions.lease(resolved, provider, self._context)
 
     def _default_adapter(self, catalog: Catalog) -> str:
         if self.settings.default_adapter is None:

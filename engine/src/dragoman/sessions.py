@@ -6,7 +6,7 @@ import asyncio
 import importlib
 from collections import OrderedDict
 from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 
 from dragoman.errors import PluginError
 from dragoman.provider import Context, Provider, ProviderDescription, Session
@@ -25,7 +25,9 @@ class Lease:
 
     def __init__(self, session: Session, max_concurrency: int | None) -> None:
         self.session = session
-        self.slots = None if max_concurrency is None else asyncio.Semaphore(max_concurrency)
+        self.slots: AbstractAsyncContextManager[None] = (
+            nullcontext() if max_concurrency is None else asyncio.Semaphore(max_concurrency)
+        )
         self.users = 0
         self.retired = False
 
