@@ -23,8 +23,9 @@ from dragoman.adapters import Adapters
 from dragoman.calls import ChatStream, Plan, generate, redact_error
 from dragoman.catalog import Catalog, load_catalog
 from dragoman.constraints import apply_constraints, refuse_undeclared
-from dragoman.errors import DragomanError, SecretError, SettingsError, UnsupportedError
+from dragoman.errors import DragomanError, SettingsError, UnsupportedError
 from dragoman.events import Report, Response
+from dragoman.langchain_driver.building import BuildContext, build_model
 from dragoman.messages import MessagesLike, ToolChoiceLike, ToolLike, messages_from, tool_choice_from, tools_from
 from dragoman.plugins import Plugins, load_plugins
 from dragoman.provider import (
@@ -43,6 +44,7 @@ from dragoman.provider import (
 from dragoman.resolve import AdapterLike, Resolved, resolve
 from dragoman.secret import Secret
 from dragoman.secrets import SecretStore
+from dragoman.secrets.snapshot import Snapshot
 from dragoman.sessions import Lease, OpenSessions, import_provider
 from dragoman.settings import Settings
 from dragoman.transport.authorization import CredentialCache
@@ -194,13 +196,15 @@ class Engine:
         """Return the provider's own LangChain chat model for an adapter, configured explicitly and in full.
 
         Raises:
-            UnsupportedError: The provider has no LangChain class, or its package is not installed.
+            UnsupportedError: The provider has no LangChain class, its package is not installed, or it makes nothing of
+                a setting of the adapter.
         """
         resolved = await self.resolve(adapter, override)
         provider = await self._provider(resolved.description)
-        secrets = _ReadSecrets(await (await self._store()).load())
+        build = functools.partial(provider.langchain, resolved.target)
+        context = BuildContext(await self._read_secrets())
         with self._redacting():
-            return await self.run_blocking(provider.langchain, resolved.target, resolved.settings, secrets)
+            return await self.run_blocking(build_model, build, resolved.settings, context, resolved.description.kind)
 
     # --- what there is -------------------------------------------------------------------------------------------
 
@@ -284,7 +288,15 @@ class Engine:
         if sessions is None:
             sessions = self._open[loop] = OpenSessions()
         provider = self._providers.get(resolved.description.kind) or await self._provider(resolved.description)
-        return sessions.lease(resolved, provider, self._context)
+        return sessions.lease(resolved, functools.partial(self._open_session, resolved, provider))
+
+    def _open_session(self, resolved: Resolved, provider: Provider) -> Session:
+        if resolved.adapter.runtime != "langchain":
+            return provider.open(resolved.target, self._context)
+        from dragoman.langchain_driver.session import LangChainSession
+
+        build = functools.partial(provider.langchain, resolved.target)
+        return LangChainSession(build, self._read_secrets, resolved.description.kind)
 
     def _default_adapter(self, catalog: Catalog) -> str:
         if self.settings.default_adapter is None:
@@ -298,6 +310,9 @@ class Engine:
         if self._secrets is None:
             return await self.run_blocking(lambda: self.secrets)
         return self._secrets
+
+    async def _read_secrets(self) -> Snapshot:
+        return await (await self._store()).load()
 
     async def _current(self) -> _Snapshot:
         store = await self._store()
@@ -402,19 +417,6 @@ class _Context:
 
     def now_s(self) -> float:
         return time.time()
-
-
-class _ReadSecrets:
-    """Secrets that were read before, for building a LangChain class."""
-
-    def __init__(self, view: SecretView) -> None:
-        self._view = view
-
-    def secret(self, name: str) -> Secret:
-        found = self._view.get(name)
-        if found is None:
-            raise SecretError(f"the secret {name} is missing", hint="`dragoman secrets` shows which are present")
-        return found
 
 
 def _readable(body: bytes | None) -> Any:

@@ -5,11 +5,11 @@ from __future__ import annotations
 import asyncio
 import importlib
 from collections import OrderedDict
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 
 from dragoman.errors import PluginError
-from dragoman.provider import Context, Provider, ProviderDescription, Session
+from dragoman.provider import Provider, ProviderDescription, Session
 from dragoman.resolve import Resolved
 
 #: Run-time overrides may open any number of targets; beyond this many, those that are idle longest are closed.
@@ -39,13 +39,13 @@ class OpenSessions:
         self._leases: OrderedDict[_Key, Lease] = OrderedDict()
 
     @asynccontextmanager
-    async def lease(self, resolved: Resolved, provider: Provider, context: Context) -> AsyncGenerator[Lease, None]:
+    async def lease(self, resolved: Resolved, open_session: Callable[[], Session]) -> AsyncGenerator[Lease, None]:
         """Hold the session of a target, opened now if it is not open."""
         bound = resolved.settings.limits.max_concurrency
         key = (resolved.target_key, bound)
         lease = self._leases.get(key)
         if lease is None:
-            lease = self._leases[key] = Lease(provider.open(resolved.target, context), bound)
+            lease = self._leases[key] = Lease(open_session(), bound)
         self._leases.move_to_end(key)
         lease.users += 1
         try:

@@ -113,13 +113,14 @@ def _answered(error: Exception, status: int, subject: str, fault: _Fault | None)
     kind = error_class_for_status(status)
     if fault is not None and issubclass(fault.kind, kind):  # it knows more than the status says
         kind = fault.kind
-    words = first_text(error, _MESSAGE_PATHS)
+    words, code = first_text(error, _MESSAGE_PATHS), first_text(error, _CODE_PATHS)
+    label = f"{status} {code}" if code else str(status)
     headers = _headers(error)
     return kind(
-        " ".join(words.split()) if words else f"{subject}: the provider answered {status}",
+        f"{label}: {' '.join(words.split())}" if words else f"{label}: the provider did not say more to {subject}",
         status=status,
         request_id=first_text(error, _REQUEST_ID_PATHS) or headers.get("x-request-id"),
-        provider_code=first_text(error, _CODE_PATHS),
+        provider_code=code,
         retry_after_s=retry_after_s(headers, now_s=time.time()),
     )
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from dragoman.adapter import Limits
-from dragoman.errors import CallTimeoutError, DragomanError, ProviderError, UnsupportedError
+from dragoman.errors import CallTimeoutError, ProviderError, UnsupportedError
 from dragoman.events import Collector, Event, Report, Response
 from dragoman.langchain_driver.building import Build
 from dragoman.langchain_driver.driven import Driven
@@ -93,10 +93,12 @@ class LangChainSession(Session):
                 for event in last:
                     yield event
                 self._model_provider = call.decoder.model_provider or self._model_provider
-            except Exception as error:  # noqa: BLE001  (a foreign class raises what it likes)
-                ours = error if isinstance(error, DragomanError) else translate(error, driven.subject)
+            except Exception as error:
+                ours = translate(error, driven.subject)
                 if isinstance(ours, ProviderError) and ours.stale_credentials:
                     await self._models.forget()  # the next attempt is made with secrets as they are then
+                if ours is error:
+                    raise
                 raise ours from None
 
     def _prepare(self, driven: Driven, request: ChatRequest, *, streamed: bool) -> _Call:
