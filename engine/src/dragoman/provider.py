@@ -353,12 +353,15 @@ class Session(ABC):
         """Release what the session holds."""
 
 
-class Provider(ABC):
-    """What a description's ``factory`` makes: opens sessions."""
+class Provider:
+    """What a description's ``factory`` makes: opens sessions, or builds a LangChain chat model, or both."""
 
-    @abstractmethod
     def open(self, target: Target, context: Context) -> Session:
-        """Return a session. Cheap and without I/O: connections are made by the first call."""
+        """Return a session. Cheap and without I/O: connections are made by the first call.
+
+        Left out by a provider that is described with ``native=False``.
+        """
+        raise UnsupportedError(f"provider {target.provider} opens no session of its own", hint="set runtime: langchain")
 
     def langchain(self, target: Target, settings: CallSettings, context: LangChainContext) -> Any:
         """Return the ecosystem's own LangChain chat model for this target, configured explicitly and in full.

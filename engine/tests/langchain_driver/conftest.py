@@ -18,9 +18,6 @@ class OwnInference(Inference):
     volume: int | None = None
 
 class ClassProvider(Provider):
-    def open(self, target, context):
-        raise AssertionError("this provider has no session of its own")
-
     def langchain(self, target, settings, context):
         return build(target, settings, context)
 
