@@ -211,6 +211,7 @@ async def test_cancelling_frees_the_caller_while_the_thread_runs_on(driving, ada
     with pytest.raises(asyncio.CancelledError):
         await call
     assert not may_go.is_set()
+    assert all(t.daemon for t in threading.enumerate() if t.name.startswith(THREAD_NAME))  # nor is the process held up
     may_go.set()
     if not streamed:
         assert await engine.run_blocking(ran_on.wait, 30)
