@@ -259,7 +259,7 @@ class _Deadline:
         """Return what the work returns; raise where the deadline passes first, or has passed."""
         if self._has_passed:
             raise self._error()
-        self._waiting = task = asyncio.current_task()
+        self._waiting = task = asyncio.current_task(self._loop)  # to look the loop up costs more than all else here
         try:
             return await work
         except asyncio.CancelledError:

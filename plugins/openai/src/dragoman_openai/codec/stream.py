@@ -95,7 +95,7 @@ class ChatStreamDecoder(StreamDecoder):
                     self._choice(choice, events)
         if usage := chunk.get("usage"):
             self._usage = usage
-        if not chunk.keys() <= _CHUNK_MEMBERS:
+        if not _CHUNK_MEMBERS.issuperset(chunk):
             self._extra.keep(chunk, _CHUNK_MEMBERS)
         return events
 
