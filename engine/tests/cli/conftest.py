@@ -161,7 +161,9 @@ def install(site, monkeypatch):
 @pytest.fixture
 def deployment(tmp_path, monkeypatch, install):
     """Return a working directory with settings and adapters, beside the scripted plugin."""
-    for name in [n for n in os.environ if n.upper().startswith(("DRAGOMAN_", "SCRIPTED_", "NO_COLOR", "PYTHONUNBUFFERED"))]:
+    for name in [
+        n for n in os.environ if n.upper().startswith(("DRAGOMAN_", "SCRIPTED_", "NO_COLOR", "PYTHONUNBUFFERED"))
+    ]:
         monkeypatch.delenv(name)
     install("dragoman-scripted", SCRIPTED_PLUGIN, plugins={"scripted": ""})
     folder = tmp_path / "deployment"
