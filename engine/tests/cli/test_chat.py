@@ -55,7 +55,10 @@ def test_ctrl_c_ends_the_answer_and_closes_its_stream(deployment, script):
     ) as process:
         assert process.stdout.read(6) == b"first "
         process.send_signal(signal.SIGINT)
-        out, err = process.communicate(timeout=60)
+        try:
+            out, err = process.communicate(timeout=60)
+        finally:
+            process.kill()
     assert process.returncode == 130
     assert out == b"\n"
     assert err.strip() == b""
