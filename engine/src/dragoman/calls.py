@@ -192,7 +192,7 @@ class _Call:
         delay = retry_delay_s(
             error,
             attempts_made=self._attempts,
-            max_attempts=plan.resolved.settings.limits.max_attempts,
+            max_attempts=plan.resolved.settings.limits.max_attempts or 1,
             remaining_s=self.deadline.remaining_s(),
             random=random.random,
         )
