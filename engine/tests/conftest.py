@@ -43,7 +43,7 @@ def dragoman_providers():
 
 @hookimpl
 def dragoman_adapters():
-    return [PredefinedAdapter("echo", {"provider": "echo", "model": "loud"})]
+    return [PredefinedAdapter("echo", {"title": "Loud", "provider": "echo", "model": "loud"})]
 '''
 
 

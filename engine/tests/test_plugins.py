@@ -1,7 +1,6 @@
 """Discovery: what works is loaded, what does not is reported with its reason, and neither touches the other."""
 
 import pytest
-
 from dragoman.errors import PluginError
 from dragoman.plugins import load_plugins
 

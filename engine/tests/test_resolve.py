@@ -86,6 +86,11 @@ def test_a_plugins_predefined_adapter_lies_under_a_file_of_its_name(deployment, 
     assert catalog.entries["echo"].source.endswith("over plugin ")
 
 
+def test_a_file_over_a_predefined_adapter_keeps_its_title(deployment, plugins):
+    catalog = deployment({"echo": {"inference": {"seed": 7}}})
+    assert resolve(catalog, plugins, "echo").document["title"] == "Loud"
+
+
 def test_a_cycle_of_bases_is_named(deployment, plugins):
     catalog = deployment({"a": {"base": "b"}, "b": {"base": "c"}, "c": {"base": "b"}})
     with pytest.raises(DocumentError, match="base: is a cycle: a -> b -> c -> b"):
@@ -140,7 +145,10 @@ ECHO = {"provider": "echo", "model": "m"}
         ({"name": "Bad Name"}, "name: lower case letters"),
         ({"upstreams": {"a": {"colour": 1}}}, "colour: is not a member here"),
         ({"upstreams": {"a": {"base": "b"}}}, "upstreams.a.base: cannot differ by upstream"),
-        ({"rules": [{"exclusiv": []}]}, "rules.0"),
+        ({"rules": [{"exclusiv": []}]}, "rules.0: a rule has one of exclusive, forbid and range"),
+        ({"rules": [{"exclusive": ["a"]}]}, "rules.0.exclusive: list should have at least 2 items"),
+        ({"inference": {"temperature": float("inf")}}, "inference.temperature: should be a finite number"),
+        ({"inference": {"seed": 2**70}}, "cannot be written as JSON: Integer exceeds 64-bit range"),
         ({"pricing": {"input_per_million": "3,00"}}, "pricing.input_per_million: a decimal amount"),
     ],
 )
@@ -307,7 +315,7 @@ def test_one_broken_file_never_hides_the_rest(deployment, plugins, tmp_path):
     assert "again.json" in failures["same"]
     assert "twice.yaml" in failures["same"]
     assert "temperature" in failures["bad.yaml"]
-    with pytest.raises(AdapterNotFoundError, match="it failed to load: file .*top_p"):
+    with pytest.raises(AdapterNotFoundError, match=r"it failed to load: file .*top_p"):
         catalog.find("bad")
 
 

@@ -11,11 +11,11 @@ from __future__ import annotations
 import hashlib
 import re
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Literal
 
 import orjson
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Discriminator, Field, Tag, ValidationError, field_validator
 
 from dragoman.errors import DocumentError, Problem
 
@@ -33,7 +33,7 @@ Decimalish = Annotated[str, BeforeValidator(lambda v: str(v) if isinstance(v, in
 class Section(BaseModel):
     """A group of the document: unknown members are refused, values never change."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, protected_namespaces=())
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False, protected_namespaces=())
 
 
 class ReasoningSettings(Section):
@@ -59,7 +59,7 @@ class JsonSchemaFormat(Section):
 class ResponseFormat(Section):
     """The shape of the answer: free text, any JSON object, or JSON that follows a schema."""
 
-    type: Literal["text", "json_object", "json_schema"] = "text"
+    type: Literal["text", "json_object", "json_schema"] | None = "text"
     json_schema: JsonSchemaFormat | None = None
 
 
@@ -70,7 +70,7 @@ class Inference(BaseModel):
     provider does not know them.
     """
 
-    model_config = ConfigDict(extra="allow", frozen=True, protected_namespaces=())
+    model_config = ConfigDict(extra="allow", frozen=True, allow_inf_nan=False, protected_namespaces=())
 
     configuration: str | None = Field(None, description="name of an inference configuration, expanded underneath")
     temperature: float | None = Field(
@@ -250,7 +250,20 @@ class RangeRule(Section):
     maximum: float | None = None
 
 
+def _rule_kind(rule: Any) -> str | None:
+    named = rule if isinstance(rule, Mapping) else vars(rule)
+    return next((kind for kind in ("exclusive", "forbid", "range") if kind in named), None)
+
+
 Rule = ExclusiveRule | ForbidRule | RangeRule
+TaggedRule = Annotated[
+    Annotated[ExclusiveRule, Tag("exclusive")]
+    | Annotated[ForbidRule, Tag("forbid")]
+    | Annotated[RangeRule, Tag("range")],
+    Discriminator(
+        _rule_kind, custom_error_type="rule", custom_error_message="a rule has one of exclusive, forbid and range"
+    ),
+]
 
 
 class Pricing(Section):
@@ -283,7 +296,7 @@ class Limits(Section):
         None, gt=0, description="until the answer begins; null = timeout_s alone"
     )
     chunk_timeout_s: float | None = Field(120, gt=0, description="between two pieces of a stream; null = no limit")
-    max_attempts: int = Field(3, ge=1, le=10, description="1 = no retry")
+    max_attempts: int | None = Field(3, ge=1, le=10, description="1 = no retry")
     max_concurrency: int | None = Field(None, ge=1, description="calls at a time in this process; null = no limit")
 
 
@@ -297,7 +310,7 @@ class Notice(Section):
 class Upstream(BaseModel):
     """One of several targets: a patch of the document, with its share (`weight`) and its turn (`tier`)."""
 
-    model_config = ConfigDict(extra="allow", frozen=True, protected_namespaces=())
+    model_config = ConfigDict(extra="allow", frozen=True, allow_inf_nan=False, protected_namespaces=())
 
     weight: float | None = Field(1, ge=0, description="share among the upstreams of one tier")
     tier: int | None = Field(0, ge=0, description="the lowest tier is used first")
@@ -330,7 +343,7 @@ class Adapter(Section):
     prompt: Prompt | None = None
     constraints: Constraints | None = None
     capabilities: Capabilities | None = None
-    rules: list[Rule] | None = None
+    rules: list[TaggedRule] | None = None
     pricing: Pricing | None = None
     limits: Limits | None = None
     upstreams: dict[str, Upstream | None] | None = Field(
@@ -338,7 +351,9 @@ class Adapter(Section):
     )
     notice: Notice | None = None
     runtime: Runtime | None = Field(
-        "native", description="native = codec or mapping; langchain = the plugin's LangChain class"
+        "native",
+        description="native = codec or mapping; langchain = the plugin's LangChain class, which promises less: no dry "
+        "run, and cancelling does not stop a blocking client's thread",
     )
 
     @field_validator("name")
@@ -379,8 +394,14 @@ def digest(document: Mapping[str, Any]) -> str:
     """Return a short fingerprint: equal documents have equal digests, whatever the order of their members.
 
     ``1`` and ``1.0`` are the same number.
+
+    Raises:
+        DocumentError: The document holds something that is no JSON data, or an integer beyond 64 bits.
     """
-    canonical = orjson.dumps(_canonical(document), option=orjson.OPT_SORT_KEYS)
+    try:
+        canonical = orjson.dumps(_canonical(document), option=orjson.OPT_SORT_KEYS)
+    except TypeError as error:
+        raise DocumentError("document", [Problem("", f"cannot be written as JSON: {error}")]) from None
     return hashlib.sha256(canonical).hexdigest()[:32]
 
 
@@ -404,21 +425,48 @@ def check_document(document: Mapping[str, Any], subject: str) -> Adapter:
     try:
         return Adapter.model_validate(document)
     except ValidationError as error:
-        raise DocumentError(subject, problems_of(error)) from None
+        raise DocumentError(subject, problems_of(error, document)) from None
 
 
-def problems_of(error: ValidationError, prefix: str = "") -> list[Problem]:
-    """Turn pydantic's findings into problems with dotted paths, without the values that were given."""
+def problems_of(error: ValidationError, given: Any = None, prefix: str = "") -> list[Problem]:
+    """Turn pydantic's findings into problems with dotted paths, without the values that were given.
+
+    Args:
+        error: What validation found.
+        given: What was validated; it tells members from the branches of a union, which pydantic's paths name too.
+            ``None``: unknown, paths stay as pydantic gives them.
+        prefix: What the paths begin with.
+    """
     problems = []
-    for finding in error.errors(include_url=False, include_input=False, include_context=False):
-        location = [str(p) for p in finding["loc"] if not _is_union_branch(p)]
-        path = ".".join(([prefix] if prefix else []) + location)
-        problems.append(Problem(path, _say(finding), _HINTS.get(finding["type"])))
+    for finding in error.errors(include_url=False, include_input=False):
+        location = finding["loc"] if given is None else _members(finding["loc"], given)
+        path = ".".join([*([prefix] if prefix else ()), *map(str, location)])
+        if finding["type"] in _TAG_FINDINGS:
+            tags = finding["ctx"].get("expected_tags", "")
+            path, hint = (
+                f"{path}.{finding['ctx']['discriminator'].strip(chr(39))}",
+                f"one of {tags.replace(chr(39), '')}",
+            )
+            problems.append(Problem(path, _TAG_FINDINGS[finding["type"]], hint if tags else None))
+        else:
+            problems.append(Problem(path, _say(finding), _HINTS.get(finding["type"])))
     return problems
 
 
-def _is_union_branch(part: int | str) -> bool:
-    return isinstance(part, str) and part.endswith("Rule")
+def _members(location: Sequence[int | str], given: Any) -> list[int | str]:
+    path: list[int | str] = []
+    for position, part in enumerate(location):
+        last = position == len(location) - 1
+        if isinstance(given, Mapping):
+            if part not in given and not last:
+                continue  # a branch of a union
+            given = given.get(part)
+        elif isinstance(given, list | tuple) and isinstance(part, int):
+            given = given[part] if part < len(given) else None
+        else:
+            continue
+        path.append(part)
+    return path
 
 
 def _say(finding: Mapping[str, Any]) -> str:
@@ -429,6 +477,7 @@ def _say(finding: Mapping[str, Any]) -> str:
     return text[:1].lower() + text[1:] if text[1:2].islower() else text
 
 
+_TAG_FINDINGS = {"union_tag_not_found": "is missing", "union_tag_invalid": "is not known here"}
 _HINTS = {
     "extra_forbidden": "check the spelling; `dragoman adapters schema` lists every member",
 }

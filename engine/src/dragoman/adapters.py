@@ -11,8 +11,9 @@ from dragoman.adapter import NAME_PATTERN, Adapter
 from dragoman.catalog import Catalog, Entry, Failure
 from dragoman.documents import write_document
 from dragoman.errors import DocumentError, DragomanError, Problem
+from dragoman.merge import Layer
 from dragoman.plugins import Plugins
-from dragoman.resolve import AdapterLike, Resolved
+from dragoman.resolve import AdapterLike, Resolved, resolve
 from dragoman.schema import adapter_schema
 from dragoman.settings import Settings
 
@@ -103,8 +104,8 @@ class Adapters:
             raise DocumentError(subject, [Problem("", "there is no configuration folder to save it in", hint)])
         if not isinstance(name, str) or not NAME_PATTERN.match(name):
             raise DocumentError(subject, [Problem("name", "is missing or not a plain name", "for example my-model")])
-        await self._engine.resolve(document)
         catalog = await self._engine.catalog()
+        resolve(catalog.with_written(Layer("document", document)), self._engine.plugins, name)
         taken = name in catalog.entries or any(
             (folder / f"{name}{s}").exists() for s in (".yaml", ".yml", ".json", ".toml")
         )

@@ -6,14 +6,16 @@ The engine owns retries and the total deadline, so that every kind of session ge
 from __future__ import annotations
 
 import asyncio
+import functools
 import logging
+import os
 import random
 import time
-import uuid
 from collections.abc import AsyncGenerator, Awaitable, Callable
-from contextlib import AbstractAsyncContextManager, aclosing, asynccontextmanager
-from dataclasses import dataclass, field
-from typing import Any
+from contextlib import AbstractAsyncContextManager, aclosing
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Any, Literal, Self, TypeVar
 
 from dragoman.constraints import estimate_usage
 from dragoman.errors import CallTimeoutError, DragomanError, ProtocolError, ProviderError
@@ -25,37 +27,35 @@ from dragoman.transport.retry import retry_delay_s
 logger = logging.getLogger("dragoman")
 
 Observe = Callable[[CallObservation], None]
+Phase = Literal["start", "end", "error", "cancelled"]
+T = TypeVar("T")
 
 
-@dataclass(slots=True)
+@dataclass
 class Plan:
     """Everything that one call needs."""
 
     resolved: Resolved
     session: Session
     request: ChatRequest
-    slots: asyncio.Semaphore | None
+    slots: AbstractAsyncContextManager[None]
     reports: tuple[Report, ...]
     reread_secrets: Callable[[], Awaitable[bool]]
     redact: Callable[[str], str]
     observe: Observe | None
-    call_id: str = field(default_factory=lambda: uuid.uuid4().hex)
+
+    @functools.cached_property
+    def call_id(self) -> str:
+        """The call's id in logs and for observers, made when somebody asks for it."""
+        return os.urandom(16).hex()
 
 
 async def generate(plan: Plan) -> Response:
     """Make the call and return the whole answer."""
-    async with _observed(plan) as watch, _slot(plan), _total_timeout(plan) as timeout:
-        attempts = _Attempts(plan, watch)
-        loop = asyncio.get_running_loop()
-        while True:
-            attempts.count()
-            try:
-                response = await plan.session.generate(plan.request)
-            except ProviderError as error:
-                end = timeout.when()
-                await attempts.wait_or_raise(error, None if end is None else end - loop.time())
-            else:
-                return watch.done(_complete(plan, response))
+    async with _Call(plan) as call:
+        response = await call.deadline.bound(call.attempts(functools.partial(plan.session.generate, plan.request)))
+        call.response = _complete(plan, response)
+        return call.response
 
 
 class ChatStream:
@@ -97,39 +97,29 @@ class ChatStream:
 
     async def _run(self, planned: AbstractAsyncContextManager[Plan]) -> AsyncGenerator[Event, None]:
         add = self._collector.add
-        async with planned as plan, _observed(plan) as watch, _slot(plan):
+        async with planned as plan, _Call(plan) as call:
             self._plan = plan
             for report in plan.reports:
                 yield Reported(report)
-            async with aclosing(_attempted(plan, watch)) as events:
-                async for event in events:
+            bound = call.deadline.bound
+            events, event = await bound(call.attempts(functools.partial(_begin, plan)))
+            call.has_begun()
+            async with aclosing(events):
+                while event is not None:
                     add(event)
                     yield event
-            response = watch.done(self.response)
+                    event = await bound(anext(events, None))
+            call.response = self.response
             if self._collector.finished is None:
                 raise ProtocolError("the answer ended without saying that it is complete")
-            if response.usage.source == "estimated":
-                yield UsageReported(response.usage)
+            if call.response.usage.source == "estimated":
+                yield UsageReported(call.response.usage)
 
 
-async def _attempted(plan: Plan, watch: _Watch) -> AsyncGenerator[Event, None]:
-    deadline = _Deadline(plan.resolved.settings.limits.timeout_s)
-    attempts = _Attempts(plan, watch)
-    try:
-        while True:
-            attempts.count()
-            try:
-                async with aclosing(plan.session.stream(plan.request)) as events:
-                    while (event := await deadline.following(events)) is not None:
-                        watch.first_event()
-                        yield event
-                    return
-            except ProviderError as error:
-                if watch.begun:
-                    raise
-                await attempts.wait_or_raise(error, deadline.remaining_s())
-    finally:
-        deadline.stop()
+async def _begin(plan: Plan) -> tuple[AsyncGenerator[Event, None], Event | None]:
+    """Return the events of one attempt, and the first of them; from then on nothing may be sent again."""
+    events = plan.session.stream(plan.request)
+    return events, await anext(events, None)
 
 
 def _complete(plan: Plan, response: Response) -> Response:
@@ -142,177 +132,161 @@ def _complete(plan: Plan, response: Response) -> Response:
     return response
 
 
-# --- attempts ----------------------------------------------------------------------------------------------------
+# --- a call under way --------------------------------------------------------------------------------------------
 
 
-class _Attempts:
-    """Decides after each failure whether, and when, the call is tried again."""
+class _Call:
+    """A call under way, as a context: it is observed, has its slot, and from then on its deadline."""
 
-    def __init__(self, plan: Plan, watch: _Watch) -> None:
+    __slots__ = ("_attempts", "_first_event_s", "_has_reread_secrets", "_plan", "_started", "deadline", "response")
+
+    deadline: _Deadline
+
+    def __init__(self, plan: Plan) -> None:
         self._plan = plan
-        self._watch = watch
-        self._reread = False
+        self._attempts = 0
+        self._has_reread_secrets = False
+        self._started = time.perf_counter()
+        self._first_event_s: float | None = None
+        self.response: Response | None = None
 
-    def count(self) -> None:
-        self._watch.attempts += 1
+    async def __aenter__(self) -> Self:
+        self._tell("start")
+        try:
+            await self._plan.slots.__aenter__()
+        except BaseException as error:
+            self._end(error)
+            raise
+        self.deadline = _Deadline(self._plan.resolved.settings.limits.timeout_s)
+        return self
 
-    async def wait_or_raise(self, error: ProviderError, remaining_s: float | None) -> None:
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.deadline.close()
+        await self._plan.slots.__aexit__(kind, error, trace)
+        self._end(error)
+
+    def has_begun(self) -> None:
+        """Take the time: the first event is there."""
+        self._first_event_s = time.perf_counter() - self._started
+
+    # --- attempts
+
+    async def attempts(self, attempt: Callable[[], Awaitable[T]]) -> T:
+        """Return what the first attempt that succeeds returns; raise the last one's error where none does."""
+        while True:
+            self._attempts += 1
+            try:
+                return await attempt()
+            except ProviderError as error:
+                await self._wait_or_raise(error)
+
+    async def _wait_or_raise(self, error: ProviderError) -> None:
         """Wait until the next attempt is due, or raise the error because there is none."""
-        if error.stale_credentials and not self._reread:
-            self._reread = True
-            if await self._plan.reread_secrets() or error.credentials_dropped:
+        plan = self._plan
+        if error.stale_credentials and not self._has_reread_secrets:
+            self._has_reread_secrets = True
+            if await plan.reread_secrets() or error.credentials_dropped:
                 return
         delay = retry_delay_s(
             error,
-            attempts_made=self._watch.attempts,
-            max_attempts=self._plan.resolved.settings.limits.max_attempts,
-            remaining_s=remaining_s,
+            attempts_made=self._attempts,
+            max_attempts=plan.resolved.settings.limits.max_attempts or 1,
+            remaining_s=self.deadline.remaining_s(),
             random=random.random,
         )
         if delay is None:
             raise error
-        logger.info(
-            "call %s: attempt %d failed (%s); again in %.1f s",
-            self._plan.call_id, self._watch.attempts, error.code, delay,
-        )  # fmt: skip
+        logger.info("call %s: attempt %d failed (%s); again in %.1f s", plan.call_id, self._attempts, error.code, delay)
         await asyncio.sleep(delay)
+
+    # --- observation
+
+    def _end(self, error: BaseException | None) -> None:
+        if isinstance(error, DragomanError):
+            _finish_error(self._plan, error)
+        self._tell("end" if error is None else "error" if isinstance(error, Exception) else "cancelled", error)
+
+    def _tell(self, phase: Phase, error: BaseException | None = None) -> None:
+        plan, response = self._plan, self.response
+        if plan.observe is None:
+            return
+        target = plan.resolved.target
+        plan.observe(
+            CallObservation(
+                phase=phase,
+                call_id=plan.call_id,
+                adapter=plan.resolved.name,
+                provider=target.provider,
+                model=target.model,
+                operation=target.operation,
+                attempts=self._attempts,
+                duration_s=None if phase == "start" else time.perf_counter() - self._started,
+                first_event_s=self._first_event_s,
+                usage=response.usage if response else None,
+                finish_reason=response.finish_reason if response else None,
+                error_code=getattr(error, "code", type(error).__name__) if phase == "error" else None,
+            )
+        )
 
 
 # --- deadlines ---------------------------------------------------------------------------------------------------
 
 
-@asynccontextmanager
-async def _total_timeout(plan: Plan) -> AsyncGenerator[asyncio.Timeout, None]:
-    limit = plan.resolved.settings.limits.timeout_s
-    try:
-        async with asyncio.timeout(limit) as timeout:
-            yield timeout
-    except TimeoutError:
-        if not timeout.expired():
-            raise
-        raise _expired(limit) from None
-
-
-def _expired(limit_s: float | None) -> CallTimeoutError:
-    return CallTimeoutError(f"the call took longer than {limit_s:g} s", phase="total", hint="raise limits.timeout_s")
-
-
 class _Deadline:
-    """A total deadline for a stream: it interrupts the wait for the next event, never the consumer's own work.
+    """The total deadline of a call: it interrupts what is bound by it, never a stream's consumer between two events.
 
-    One timer for the whole stream; a timeout around each event would cost more than decoding it.
+    One timer for the whole call; a timeout around each event would cost more than decoding it.
     """
+
+    __slots__ = ("_at", "_cancels_before", "_has_passed", "_limit_s", "_loop", "_timer", "_waiting")
 
     def __init__(self, limit_s: float | None) -> None:
         self._limit_s = limit_s
         self._waiting: asyncio.Task[Any] | None = None
-        self._interrupted = False
+        self._cancels_before: int | None = None
+        self._has_passed = False
         self._loop = asyncio.get_running_loop()
         self._at = None if limit_s is None else self._loop.time() + limit_s
-        self._timer = None if self._at is None else self._loop.call_at(self._at, self._expire)
+        self._timer = None if self._at is None else self._loop.call_at(self._at, self._pass)
 
     def remaining_s(self) -> float | None:
         """Return the seconds that are left; ``None`` where there is no deadline."""
         return None if self._at is None else max(0.0, self._at - self._loop.time())
 
-    async def following(self, events: AsyncGenerator[Event, None]) -> Event | None:
-        """Return the next event, ``None`` at the end; raise where the deadline passes first."""
-        if self._at is not None and self._timer is None:
-            raise _expired(self._limit_s)
-        self._waiting = asyncio.current_task()
+    async def bound(self, work: Awaitable[T]) -> T:
+        """Return what the work returns; raise where the deadline passes first, or has passed."""
+        if self._has_passed:
+            raise self._error()
+        self._waiting = task = asyncio.current_task(self._loop)  # to look the loop up costs more than all else here
         try:
-            return await anext(events, None)
+            return await work
         except asyncio.CancelledError:
-            task = self._waiting
-            if self._interrupted and task is not None and task.uncancel() == 0:
-                raise _expired(self._limit_s) from None
-            raise
+            before = self._cancels_before
+            if before is None or task is None or task.uncancel() > before:  # somebody else cancels, too
+                raise
+            raise self._error() from None
         finally:
             self._waiting = None
 
-    def stop(self) -> None:
+    def close(self) -> None:
+        """Stop the timer."""
         if self._timer is not None:
             self._timer.cancel()
 
-    def _expire(self) -> None:
-        self._timer = None
+    def _pass(self) -> None:
+        self._has_passed = True
         if self._waiting is not None:
-            self._interrupted = True
+            self._cancels_before = self._waiting.cancelling()
             self._waiting.cancel()
 
-
-@asynccontextmanager
-async def _slot(plan: Plan) -> AsyncGenerator[None, None]:
-    if plan.slots is None:
-        yield
-        return
-    async with plan.slots:
-        yield
+    def _error(self) -> CallTimeoutError:
+        message = f"the call took longer than {self._limit_s:g} s"
+        return CallTimeoutError(message, phase="total", hint="raise limits.timeout_s")
 
 
-# --- observation -------------------------------------------------------------------------------------------------
-
-
-class _Watch:
-    """What is known of the call so far, for whoever observes it."""
-
-    __slots__ = ("attempts", "begun", "first_event_s", "plan", "response", "started")
-
-    def __init__(self, plan: Plan) -> None:
-        self.plan = plan
-        self.attempts = 0
-        self.begun = False
-        self.started = time.perf_counter()
-        self.first_event_s: float | None = None
-        self.response: Response | None = None
-
-    def first_event(self) -> None:
-        if not self.begun:
-            self.begun = True
-            self.first_event_s = time.perf_counter() - self.started
-
-    def done(self, response: Response) -> Response:
-        self.response = response
-        return response
-
-    def tell(self, phase: str, error: BaseException | None = None) -> None:
-        if self.plan.observe is None:
-            return
-        response = self.response
-        observation = CallObservation(
-            phase=phase,  # type: ignore[arg-type]
-            call_id=self.plan.call_id,
-            adapter=self.plan.resolved.name,
-            provider=self.plan.resolved.target.provider,
-            model=self.plan.resolved.target.model,
-            operation=self.plan.resolved.target.operation,
-            attempts=self.attempts,
-            duration_s=None if phase == "start" else time.perf_counter() - self.started,
-            first_event_s=self.first_event_s,
-            usage=response.usage if response else None,
-            finish_reason=response.finish_reason if response else None,
-            error_code=getattr(error, "code", type(error).__name__) if error else None,
-        )
-        self.plan.observe(observation)
-
-
-@asynccontextmanager
-async def _observed(plan: Plan) -> AsyncGenerator[_Watch, None]:
-    watch = _Watch(plan)
-    watch.tell("start")
-    try:
-        yield watch
-    except DragomanError as error:
-        _finish_error(plan, error)
-        watch.tell("error", error)
-        raise
-    except (asyncio.CancelledError, GeneratorExit):
-        watch.tell("cancelled")
-        raise
-    except Exception as error:
-        watch.tell("error", error)
-        raise
-    watch.tell("end")
+# --- errors ------------------------------------------------------------------------------------------------------
 
 
 def _finish_error(plan: Plan, error: DragomanError) -> None:

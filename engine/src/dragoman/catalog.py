@@ -8,7 +8,7 @@ from __future__ import annotations
 import difflib
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -21,6 +21,9 @@ from dragoman.errors import AdapterNotFoundError, DocumentError, DragomanError, 
 from dragoman.merge import Layer
 from dragoman.plugins import Plugins
 from dragoman.provider import PredefinedAdapter, SecretView
+
+#: How the origin of a plugin's predefined adapter begins.
+PREDEFINED_BY = "plugin "
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +83,13 @@ class Catalog:
         if entry is None:
             raise AdapterNotFoundError(f"there is no adapter {name!r}", hint=self._advice(name))
         return entry
+
+    def with_written(self, layer: Layer) -> Catalog:
+        """Return the catalogue that there would be if this document were written into the folder."""
+        name = layer.document["name"]
+        known = self.entries.get(name)
+        below = [x for x in known.layers if x.origin.startswith(PREDEFINED_BY)] if known else []
+        return replace(self, entries={**self.entries, name: Entry(name, (*below, layer))})
 
     def configuration(self, name: str) -> Layer:
         """Return a named inference configuration, as a layer whose document has one member, ``inference``."""
@@ -154,7 +164,7 @@ class _Gathering:
             self.failures.append(Failure(adapter.name, adapter.problem or "is predefined without a document"))
         else:
             document = {**adapter.document, "name": adapter.name}
-            self._keep(self.predefined, adapter.name, Layer(f"plugin {distribution}", document))
+            self._keep(self.predefined, adapter.name, Layer(f"{PREDEFINED_BY}{distribution}", document))
 
     def read_adapters(self, directory: Path | None) -> None:
         found: dict[str, list[tuple[Path, dict[str, Any]]]] = {}
@@ -179,9 +189,9 @@ class _Gathering:
                     raise DocumentError(str(path), [Problem("configuration", "cannot name another configuration")])
                 Inference.model_validate(document)
             except DocumentError as error:
-                self.failures.append(Failure(str(path), str(error)))
+                self.failures.append(Failure(str(path), _join(error.problems)))
             except ValidationError as error:
-                self.failures.append(Failure(str(path), _join(problems_of(error))))
+                self.failures.append(Failure(str(path), _join(problems_of(error, document))))
             else:
                 self.configurations[name] = Layer(f"inference configuration {name}", {"inference": document})
 
@@ -223,8 +233,8 @@ class _Gathering:
                 continue
             try:
                 yield path, read_document(path)
-            except DragomanError as error:
-                self.failures.append(Failure(str(path), str(error)))
+            except DocumentError as error:
+                self.failures.append(Failure(str(path), _join(error.problems)))
 
 
 def _join(items: Iterable[object]) -> str:

@@ -6,7 +6,6 @@ import json
 from collections.abc import Iterable
 from dataclasses import replace
 
-from dragoman.adapter import Capabilities
 from dragoman.errors import ConstraintError, UnsupportedError
 from dragoman.events import Report, Response, Usage
 from dragoman.messages import (
@@ -38,7 +37,9 @@ def refuse_undeclared(resolved: Resolved, request: ChatRequest) -> None:
     Raises:
         UnsupportedError: naming the capability and the adapter.
     """
-    declared = resolved.adapter.capabilities or Capabilities()
+    declared = resolved.adapter.capabilities
+    if declared is None:
+        return
     for name in _needed(request):
         if getattr(declared, name) is False:
             message = (

@@ -11,7 +11,7 @@ import weakref
 from collections import OrderedDict
 from collections.abc import AsyncGenerator, Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple, ParamSpec, TypeVar
@@ -23,8 +23,9 @@ from dragoman.adapters import Adapters
 from dragoman.calls import ChatStream, Plan, generate, redact_error
 from dragoman.catalog import Catalog, load_catalog
 from dragoman.constraints import apply_constraints, refuse_undeclared, streams
-from dragoman.errors import DocumentError, DragomanError, Problem, SecretError, SettingsError, UnsupportedError
+from dragoman.errors import DocumentError, DragomanError, Problem, SettingsError, UnsupportedError
 from dragoman.events import Report, Response
+from dragoman.langchain_driver.building import BuildContext, build_model
 from dragoman.messages import MessagesLike, ToolChoiceLike, ToolLike, messages_from, tool_choice_from, tools_from
 from dragoman.plugins import Plugins, load_plugins
 from dragoman.provider import (
@@ -45,6 +46,7 @@ from dragoman.provider import (
 from dragoman.resolve import AdapterLike, Resolved, resolve
 from dragoman.secret import Secret
 from dragoman.secrets import SecretStore
+from dragoman.secrets.snapshot import Snapshot
 from dragoman.sessions import Lease, OpenSessions, WholeAnswers, import_provider
 from dragoman.settings import Settings
 from dragoman.transport.authorization import CredentialCache
@@ -196,13 +198,15 @@ class Engine:
         """Return the provider's own LangChain chat model for an adapter, configured explicitly and in full.
 
         Raises:
-            UnsupportedError: The provider has no LangChain class, or its package is not installed.
+            UnsupportedError: The provider has no LangChain class, its package is not installed, or it makes nothing of
+                a setting of the adapter.
         """
         resolved = await self.resolve(adapter, override)
         provider = await self._provider(resolved.description)
-        secrets = _ReadSecrets(await (await self._store()).load())
+        build = functools.partial(provider.langchain, resolved.target)
+        context = BuildContext(await self._read_secrets())
         with self._redacting():
-            return await self.run_blocking(provider.langchain, resolved.target, resolved.settings, secrets)
+            return await self.run_blocking(build_model, build, resolved.settings, context, resolved.description.kind)
 
     # --- what there is -------------------------------------------------------------------------------------------
 
@@ -265,7 +269,7 @@ class Engine:
             raise UnsupportedError(f"the adapter {resolved.name} is for {resolved.target.operation}, not for chat")
         request = ChatRequest(messages, resolved.settings, tools, choice, asked.stream)
         refuse_undeclared(resolved, request)
-        async with self._leased(resolved) as lease:
+        async with await self._lease(resolved) as lease:
             with self._redacting():
                 request, reports = await apply_constraints(resolved, request, lease.session)
             store = await self._store()
@@ -280,15 +284,21 @@ class Engine:
                 observe=self._observe if self.plugins.observers else None,
             )
 
-    @asynccontextmanager
-    async def _leased(self, resolved: Resolved) -> AsyncGenerator[Lease, None]:
+    async def _lease(self, resolved: Resolved) -> AbstractAsyncContextManager[Lease]:
         loop = asyncio.get_running_loop()
         sessions = self._open.get(loop)
         if sessions is None:
             sessions = self._open[loop] = OpenSessions()
         provider = self._providers.get(resolved.description.kind) or await self._provider(resolved.description)
-        async with sessions.lease(resolved, provider, self._context) as lease:
-            yield lease
+        return sessions.lease(resolved, functools.partial(self._open_session, resolved, provider))
+
+    def _open_session(self, resolved: Resolved, provider: Provider) -> Session:
+        if resolved.adapter.runtime != "langchain":
+            return provider.open(resolved.target, self._context)
+        from dragoman.langchain_driver.session import LangChainSession
+
+        build = functools.partial(provider.langchain, resolved.target)
+        return LangChainSession(build, self._read_secrets, resolved.description.kind)
 
     def _default_adapter(self, catalog: Catalog) -> str:
         if self.settings.default_adapter is None:
@@ -302,6 +312,9 @@ class Engine:
         if self._secrets is None:
             return await self.run_blocking(lambda: self.secrets)
         return self._secrets
+
+    async def _read_secrets(self) -> Snapshot:
+        return await (await self._store()).load()
 
     async def _current(self) -> _Snapshot:
         store = await self._store()
@@ -417,19 +430,6 @@ class _Context:
 
     def now_s(self) -> float:
         return time.time()
-
-
-class _ReadSecrets:
-    """Secrets that were read before, for building a LangChain class."""
-
-    def __init__(self, view: SecretView) -> None:
-        self._view = view
-
-    def secret(self, name: str) -> Secret:
-        found = self._view.get(name)
-        if found is None:
-            raise SecretError(f"the secret {name} is missing", hint="`dragoman secrets` shows which are present")
-        return found
 
 
 def _readable(body: bytes | None) -> Any:

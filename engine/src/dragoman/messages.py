@@ -223,7 +223,9 @@ def tool_choice_from(value: ToolChoiceLike | None) -> ToolChoice | None:
     return ToolChoice("tool", name)
 
 
-_MESSAGE_MEMBERS = {"role", "content", "name", "tool_calls", "tool_call_id", "refusal", "reasoning_content", "is_error"}
+_MESSAGE_MEMBERS = frozenset(
+    {"role", "content", "name", "tool_calls", "tool_call_id", "refusal", "reasoning_content", "is_error"}
+)
 
 
 def _message(raw: Any, path: str) -> Message:
@@ -231,8 +233,8 @@ def _message(raw: Any, path: str) -> Message:
     role = raw.get("role")
     if role not in ROLES:
         _refuse(f"{path}.role", f"is {role!r}; one of {', '.join(ROLES)} is expected")
-    if unknown := sorted(set(raw) - _MESSAGE_MEMBERS):
-        _refuse(f"{path}.{unknown[0]}", "is not a member of a message")
+    if not _MESSAGE_MEMBERS.issuperset(raw):
+        _refuse(f"{path}.{min(set(raw) - _MESSAGE_MEMBERS)}", "is not a member of a message")
     content = _content(raw.get("content"), f"{path}.content")
     if role == "tool":
         call_id = _member(raw, "tool_call_id", path)
@@ -242,7 +244,7 @@ def _message(raw: Any, path: str) -> Message:
         return Message("tool", (ToolResult(call_id, allowed, bool(raw.get("is_error")), raw.get("name")),))
     thought: tuple[Part, ...] = (Reasoning(raw["reasoning_content"]),) if raw.get("reasoning_content") else ()
     refused: tuple[Part, ...] = (Refusal(raw["refusal"]),) if raw.get("refusal") else ()
-    calls = tuple(_tool_call(c, f"{path}.tool_calls[{i}]") for i, c in enumerate(raw.get("tool_calls") or ()))
+    calls: tuple[Part, ...] = _tool_calls(raw["tool_calls"], path) if raw.get("tool_calls") else ()
     parts = thought + content + refused + calls
     if not parts and role != "assistant":
         _refuse(f"{path}.content", "is missing")
@@ -317,6 +319,10 @@ _PARTS = {
     "refusal": _refusal_part,
     "cache_point": _cache_point_part,
 }
+
+
+def _tool_calls(raw: Any, path: str) -> tuple[ToolCall, ...]:
+    return tuple(_tool_call(c, f"{path}.tool_calls[{i}]") for i, c in enumerate(raw))
 
 
 def _tool_call(raw: Any, path: str) -> ToolCall:

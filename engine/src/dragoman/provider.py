@@ -11,7 +11,7 @@ Nothing here but :class:`Context` comes from the engine's upper floors; everythi
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import AsyncGenerator, Callable, Hashable, Iterable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple, ParamSpec, Protocol, TypeVar
 
@@ -411,26 +411,40 @@ class Session(ABC):
         """Release what the session holds."""
 
 
-class Provider(ABC):
-    """What a description's ``factory`` makes: opens sessions."""
+class Provider:
+    """What a description's ``factory`` makes: opens sessions, or builds a LangChain chat model, or both."""
 
-    @abstractmethod
     def open(self, target: Target, context: Context) -> Session:
-        """Return a session. Cheap and without I/O: connections are made by the first call."""
+        """Return a session. Cheap and without I/O: connections are made by the first call.
+
+        Left out by a provider that is described with ``native=False``.
+        """
+        raise UnsupportedError(f"provider {target.provider} opens no session of its own", hint="set runtime: langchain")
 
     def langchain(self, target: Target, settings: CallSettings, context: LangChainContext) -> Any:
-        """Return the ecosystem's own LangChain class for this target, configured explicitly and in full.
+        """Return the ecosystem's own LangChain chat model for this target, configured explicitly and in full.
 
-        Blocking is allowed; environment variables must not be able to redirect or replace anything.
+        ``settings`` are the call's: every one that is set goes into the model, or is refused with ``UnsupportedError``
+        where its class has no place for it. The engine refuses those that are not even looked at. Blocking is allowed;
+        environment variables must not be able to redirect or replace anything. Callbacks of the model are not called
+        where the engine drives it (``runtime: langchain``).
         """
         raise UnsupportedError(f"provider {target.provider} offers no LangChain class")
 
 
 class LangChainContext(Protocol):
-    """What a LangChain class can be built from: the secrets, already read."""
+    """What a LangChain class can be built from: the secrets, already read, and who closes what it holds."""
 
     def secret(self, name: str) -> Secret:
         """Return a secret; raise :class:`~dragoman.errors.SecretError` where it is absent."""
+        ...
+
+    def on_close(self, close: Callable[[], Awaitable[None] | None]) -> None:
+        """Have a client of the model closed when the engine no longer drives it.
+
+        Called on the event loop that the model was driven on. A model that a person asked the engine for is that
+        person's to close.
+        """
         ...
 
 

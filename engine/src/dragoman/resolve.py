@@ -7,7 +7,7 @@ the layer itself.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -29,6 +29,7 @@ from dragoman.adapter import (
 from dragoman.catalog import Catalog
 from dragoman.errors import DocumentError, PluginError, Problem
 from dragoman.events import Report
+from dragoman.langchain_driver import LESS_IS_PROMISED
 from dragoman.merge import Layer, Merged, dotted, merge, value_at
 from dragoman.plugins import Plugins
 from dragoman.provider import CallSettings, ProviderDescription, Target
@@ -72,6 +73,11 @@ class Resolved:
     def name(self) -> str | None:
         """The adapter's name; ``None`` for a document that has none."""
         return self.adapter.name
+
+    @property
+    def notes(self) -> tuple[Report, ...]:
+        """The reports, and what holds for every call and is therefore said with the adapter, not with each answer."""
+        return (*self.reports, LESS_IS_PROMISED) if self.adapter.runtime == "langchain" else self.reports
 
 
 def resolve(
@@ -122,13 +128,11 @@ def _layers_of(catalog: Catalog, adapter: AdapterLike, override: Mapping[str, An
         subject = f"adapter {document.get('name') or '(unsaved)'}"
         check_document(document, subject)
         own = [Layer("document", document)]
-    base = own[-1].document.get("base")
-    if override and "base" in override:
-        base = override["base"]
+    base = override["base"] if override and "base" in override else _base_of(own)
     seen = [own[-1].document.get("name") or "(unsaved)"]
     below = _base_layers(catalog, base, seen) if base else []
     *predefined, top = own
-    return subject, [*map(_nameless, predefined), *below, top]
+    return subject, [*predefined, *below, top]
 
 
 def _base_layers(catalog: Catalog, name: str, seen: list[str]) -> list[Layer]:
@@ -139,10 +143,17 @@ def _base_layers(catalog: Catalog, name: str, seen: list[str]) -> list[Layer]:
             f"adapter {seen[0]}",
             [Problem("base", f"is a cycle: {' -> '.join(chain)}", "let one of them stand without a base")],
         )
-    base = entry.document.get("base")
+    base = _base_of(entry.layers)
     below = _base_layers(catalog, base, chain) if base else []
-    *predefined, top = (Layer(f"base {entry.name} ({layer.origin})", layer.document) for layer in entry.layers)
-    return [*map(_nameless, predefined), *below, _nameless(top)]
+    *predefined, top = (
+        _nameless(Layer(f"base {entry.name} ({layer.origin})", layer.document)) for layer in entry.layers
+    )
+    return [*predefined, *below, top]
+
+
+def _base_of(layers: Sequence[Layer]) -> str | None:
+    base: str | None = next((x.document["base"] for x in reversed(layers) if "base" in x.document), None)
+    return base
 
 
 def _nameless(layer: Layer) -> Layer:
@@ -330,7 +341,7 @@ def _check_section(model: type[BaseModel], value: Any, path: str, problems: list
     try:
         return model.model_validate(value or {})
     except ValidationError as error:
-        problems += problems_of(error, path)
+        problems += problems_of(error, value or {}, path)
         return model.model_construct()
 
 

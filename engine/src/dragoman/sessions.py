@@ -5,13 +5,13 @@ from __future__ import annotations
 import asyncio
 import importlib
 from collections import OrderedDict
-from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncGenerator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from dataclasses import replace
 
 from dragoman.errors import PluginError
 from dragoman.events import Event, Response, Usage, replay
-from dragoman.provider import ChatRequest, Context, Provider, ProviderDescription, Session, WireRequest
+from dragoman.provider import ChatRequest, Provider, ProviderDescription, Session, WireRequest
 from dragoman.resolve import Resolved
 
 #: Run-time overrides may open any number of targets; beyond this many, those that are idle longest are closed.
@@ -48,7 +48,9 @@ class Lease:
 
     def __init__(self, session: Session, max_concurrency: int | None) -> None:
         self.session = session
-        self.slots = None if max_concurrency is None else asyncio.Semaphore(max_concurrency)
+        self.slots: AbstractAsyncContextManager[None] = (
+            nullcontext() if max_concurrency is None else asyncio.Semaphore(max_concurrency)
+        )
         self.users = 0
         self.retired = False
 
@@ -60,13 +62,13 @@ class OpenSessions:
         self._leases: OrderedDict[_Key, Lease] = OrderedDict()
 
     @asynccontextmanager
-    async def lease(self, resolved: Resolved, provider: Provider, context: Context) -> AsyncGenerator[Lease, None]:
+    async def lease(self, resolved: Resolved, open_session: Callable[[], Session]) -> AsyncGenerator[Lease, None]:
         """Hold the session of a target, opened now if it is not open."""
         bound = resolved.settings.limits.max_concurrency
         key = (resolved.target_key, bound)
         lease = self._leases.get(key)
         if lease is None:
-            lease = self._leases[key] = Lease(provider.open(resolved.target, context), bound)
+            lease = self._leases[key] = Lease(open_session(), bound)
         self._leases.move_to_end(key)
         lease.users += 1
         try:

@@ -64,6 +64,11 @@ class Cloud:
             config=Config(retries={"total_max_attempts": 1}),
         )
 
+    def close(self) -> None:
+        """Close the clients that were made for roots."""
+        for client in self._clients.values():
+            client.close()
+
     def user(self, account: str, name: str, *may: Mapping[str, Any]) -> User:
         """Make a user whose policy has these statements."""
         iam = self.as_root(account, "iam")
@@ -132,7 +137,8 @@ def start_cloud(folder: Path) -> Iterator[Cloud]:
     )
     try:
         _wait_until_open(process, port)
-        yield Cloud(f"http://127.0.0.1:{port}")
+        with closing(Cloud(f"http://127.0.0.1:{port}")) as cloud:
+            yield cloud
     finally:
         process.terminate()
         process.wait(PATIENCE_S)

@@ -1,7 +1,10 @@
 from __future__ import annotations
 
+import json
+
 import dragoman_openai
 import pytest
+from dragoman import Engine, Settings
 from dragoman.plugin import PredefinedAdapter
 from dragoman.secret import Secret
 from dragoman_openai.connection import AzureConnection
@@ -115,3 +118,20 @@ def test_names(model, name):
 
 def test_no_value_of_a_key_is_in_what_is_returned():
     assert KEY not in repr(adapters("Model1,Model2", **members("Model1"), **members("Model2", BASE=KEY)))
+
+
+async def test_a_secret_document_is_all_that_a_call_needs(upstream, tmp_path):
+    document = {"AZURE_OPENAI_MODELS": "Model1,Broken", **members("Model1", BASE=upstream.origin)}
+    (tmp_path / "secrets.json").write_text(json.dumps(document), "utf-8")
+    source = {"kind": "file", "path": str(tmp_path / "secrets.json")}
+    settings = Settings(plugins={"allow": ["openai"]}, secrets={"sources": [source]})
+    async with Engine(settings) as engine:
+        for name in ("azure-model1", "Model1"):
+            assert (await engine.chat(name, "hi")).text == "hello"
+        catalog = await engine.catalog()
+    assert upstream.last.path == "/openai/deployments/Model1DeploymentName/chat/completions"
+    assert upstream.last.query == {"api-version": "2023-05-15"}
+    assert upstream.last.headers["api-key"] == KEY
+    (failure,) = catalog.failures
+    assert failure.where == "azure-broken"
+    assert "AZURE_OPENAI_API_KEY__Broken" in failure.reason

@@ -132,6 +132,15 @@ def test_members_without_a_place_are_kept(decode, chat_answer):
     }
 
 
+def test_answers_and_reasoning_in_no_form_of_ours_are_kept(decode, chat_answer):
+    answer = chat_answer(reasoning={"summary": "hm"})
+    answer["choices"].append({"index": 1, "message": {"content": "another"}})
+    response = decode(answer)
+    assert response.text == "hello"
+    assert response.extra["reasoning"] == {"summary": "hm"}
+    assert response.extra["choices"][0]["message"]["content"] == "another"
+
+
 def test_parts_of_an_unknown_kind_are_kept(decode, chat_answer):
     response = decode(chat_answer(content=[{"type": "text", "text": "a"}, {"type": "hologram", "x": 1}]))
     assert (response.text, response.extra["content"]) == ("a", [{"type": "hologram", "x": 1}])

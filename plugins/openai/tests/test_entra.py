@@ -96,7 +96,7 @@ async def test_a_token_command_that_fails(engine, azure, upstream, command, what
 
 
 async def test_a_token_command_that_hangs_is_ended(engine, azure):
-    command = [sys.executable, "-c", "import socket; socket.socketpair()[0].recv(1)"]
+    command = [sys.executable, "-c", "import socket; ours, theirs = socket.socketpair(); ours.recv(1)"]
     with pytest.raises(SecretError, match=r"took longer than 0\.05 s"):
         await engine.chat(azure(kind="entra_token_command", command=command, timeout_s=0.05), "hi")
 

@@ -59,6 +59,32 @@ def answer_of(recording: Recording) -> tuple[int, bytes, dict[str, str]]:
     return recording["status"], body, {"content-type": kind}
 
 
+# --- read at all -------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("recording", recordings(*FILES))
+async def test_is_read(engine, upstream, answers, recording):
+    upstream.script = [answers(*answer_of(recording))]
+    document = document_for(recording, upstream.origin)
+    if recording["status"] != 200:
+        with pytest.raises(KINDS[recording["status"]]) as refused:
+            await engine.chat(document, "hi")
+        assert recording["response"]["error"]["message"] in refused.value.message
+        return
+    if is_stream(recording):
+        async with engine.stream(document, "hi") as stream:
+            assert [event async for event in stream]
+        response = stream.response
+    else:
+        response = await engine.chat(document, "hi")
+    assert response.finish_reason in ("stop", "length", "tool_calls")
+    assert response.text or response.tool_calls
+    assert response.response_id.startswith("chatcmpl-")
+
+
+KINDS = {400: InvalidRequestError, 404: ModelNotFoundError}
+
+
 # --- equal to what langchain-openai makes of the same bytes ------------------------------------------------------
 
 THEIR_FINISH = {"stop": "stop", "length": "length", "tool_calls": "tool_calls", "content_filter": "content_filter"}
@@ -121,12 +147,11 @@ def their_figures(message: Any) -> tuple[int | None, ...] | None:
 
 
 async def both_fail(engine: Any, document: dict[str, Any], model: Any, recording: Recording) -> None:
-    kind = {400: InvalidRequestError, 404: ModelNotFoundError}[recording["status"]]
     with pytest.raises(ProviderError) as ours:
         await engine.chat(document, "hi")
     with pytest.raises(Exception, match=r"Error code") as theirs:
         await model.ainvoke("hi")
-    assert type(ours.value) is kind
+    assert type(ours.value) is KINDS[recording["status"]]
     assert ours.value.status == theirs.value.status_code
     assert ours.value.provider_code == (theirs.value.code or theirs.value.type)
     assert recording["response"]["error"]["message"] in ours.value.message

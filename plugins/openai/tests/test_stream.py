@@ -306,6 +306,8 @@ def test_the_collected_stream_equals_the_whole_answer(events, speak, make_reques
         ({"error": "it broke", "error_type": "overloaded"}, ServerError),
         ({"error": "it broke"}, ProviderError),
         (Frame(b'{"message": "m", "type": "server_error"}', "error"), ServerError),
+        (Frame(b"it broke", "error"), ProviderError),
+        (Frame(b'"it broke"', "error"), ProviderError),
         (Frame(b'{"error": {"message": "m", "type": "server_error"}}', "error"), ServerError),
         ("rubbish", ProtocolError),
         ("[1]", ProtocolError),

@@ -117,7 +117,7 @@ def show(invocation: Invocation, /, adapter: str, effective: bool, origins: bool
         _print_document({"document": resolved.document, "origins": resolved.origins}, as_json=False)
     else:
         _print_origins(resolved)
-    for report in resolved.reports:
+    for report in resolved.notes:
         note(report.message)
 
 
@@ -159,7 +159,7 @@ def _leaves(document: Mapping[str, Any]) -> list[tuple[str, Any]]:
 SCHEMA_EPILOG = """\b
 Examples:
   dragoman adapters schema > adapter.schema.json
-  dragoman adapters schema --provider openai
+  dragoman adapters schema --provider local
 """
 
 

@@ -40,6 +40,10 @@ class Printer(Protocol):
         """Take the whole answer; raise the error that it ended with."""
         ...
 
+    def abandon(self) -> None:
+        """Leave what has come as it is, because the rest will not come."""
+        ...
+
 
 class TextPrinter:
     """Text on stdout as it comes; notes, and reasoning where it is wanted, on stderr.
@@ -62,7 +66,7 @@ class TextPrinter:
 
     def end(self, response: Response) -> None:
         """Finish the last line; show tool calls, notes, and why the answer ended where that is not its own end."""
-        self.close_line()
+        self._close_line()
         for call in response.tool_calls:
             write_line(f"tool call {call.id}: {call.name}({call.arguments})")
         for report in self._notes:
@@ -72,8 +76,11 @@ class TextPrinter:
             word = response.provider_finish_reason
             note(f"{why} ({word})" if word else why)
 
-    def close_line(self) -> None:
+    def abandon(self) -> None:
         """End a line that has begun, so that what follows stands on its own."""
+        self._close_line()
+
+    def _close_line(self) -> None:
         if self._open_on == "stdout":
             write_line()
         elif self._open_on == "stderr":
@@ -84,7 +91,7 @@ class TextPrinter:
         if not event.text:
             return
         if self._open_on == "stderr":
-            self.close_line()
+            self._close_line()
         write(event.text)
         self._open_on = None if event.text.endswith("\n") else "stdout"
 
@@ -92,7 +99,7 @@ class TextPrinter:
         if not self._show_reasoning or not event.text:
             return
         if self._open_on == "stdout" and is_terminal(sys.stdout):
-            self.close_line()
+            self._close_line()
         aside(event.text)
         self._open_on = None if event.text.endswith("\n") else "stderr"
 
@@ -121,6 +128,9 @@ class ObjectPrinter:
         write_json(response_object(response))
         _raise_for(response)
 
+    def abandon(self) -> None:
+        """Print nothing."""
+
 
 class EventPrinter:
     """One JSON object per line: each event with its kind, at the end the whole answer."""
@@ -133,6 +143,9 @@ class EventPrinter:
         """Print the answer as the last event."""
         write_json({"event": "response", **response_object(response)}, indent=None)
         _raise_for(response)
+
+    def abandon(self) -> None:
+        """Leave the lines as they are; that the last one is no response says that the answer is not whole."""
 
 
 def response_object(response: Response) -> dict[str, Any]:

@@ -42,7 +42,7 @@ def document_from(text: str) -> Document | Text:
     if media_type == "application/pdf" or b"\0" in data:
         return Document(data=data, media_type=media_type or "application/octet-stream", name=name)
     try:
-        return Text(f"{name}:\n\n{data.decode()}")
+        return Text(f"\n\n{name}:\n{data.decode()}")
     except UnicodeDecodeError:
         return Document(data=data, media_type=media_type or "application/octet-stream", name=name)
 

@@ -136,10 +136,7 @@ def _answer(running: Running, call: Call, question: Question, shown: Shown) -> N
     try:
         running.run(call.ask(running.engine, question, printer))
     except BaseException:
-        from dragoman.cli.answers import TextPrinter
-
-        if isinstance(printer, TextPrinter):
-            printer.close_line()
+        printer.abandon()
         raise
 
 

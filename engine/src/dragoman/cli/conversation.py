@@ -10,11 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 from dragoman.cli.answers import TextPrinter
 from dragoman.cli.calls import Call
-from dragoman.cli.failures import explain_error
-from dragoman.cli.output import aside, error_line, is_terminal, json_text, note
+from dragoman.cli.failures import tell
+from dragoman.cli.output import aside, is_terminal, json_text, note
 from dragoman.cli.patches import parse_assignment, stacked
 from dragoman.cli.questions import Question
-from dragoman.errors import DragomanError
 from dragoman.events import Report
 from dragoman.messages import Message, Text, ToolCall, ToolResult
 
@@ -67,6 +66,9 @@ class Conversation:
         while True:
             try:
                 line = _read_line(PROMPT).strip()
+                interrupted = False
+                if line and not self._take(line):
+                    return
             except EOFError:
                 aside("\n")
                 return
@@ -76,10 +78,6 @@ class Conversation:
                     return
                 aside("Ctrl-C again leaves, and so does Ctrl-D\n")
                 interrupted = True
-                continue
-            interrupted = False
-            if line and not self._take(line):
-                return
 
     def _take(self, line: str) -> bool:
         """Obey or answer a line; return whether the conversation goes on."""
@@ -103,30 +101,23 @@ class Conversation:
         """Ask, and remember both sides; after a failure or an early end only what makes sense to go on from."""
         kept, attachments = len(self._question.messages), self._question.attachments
         try:
-            line.encode()
             self._question.ask(line)
             while calls := self._answer():
                 self._question.messages.append(_read_results(calls))
-        except (DragomanError, UnicodeEncodeError) as error:
-            for shown in self._tell(error):
-                error_line(shown)
-            self._question.attachments = attachments
-            del self._question.messages[kept:]
         except (KeyboardInterrupt, EOFError):
             aside("\n")
             self._keep_what_came(kept)
-
-    def _tell(self, error: DragomanError | UnicodeEncodeError) -> list[str]:
-        if isinstance(error, DragomanError):
-            return explain_error(error)
-        return ["error: the line is not valid text in the terminal's encoding"]
+        except Exception as error:  # noqa: BLE001  (the person decides when the conversation ends)
+            tell(error, self._running.invocation)
+            self._question.attachments = attachments
+            del self._question.messages[kept:]
 
     def _answer(self) -> tuple[ToolCall, ...]:
         printer = TextPrinter(show_reasoning=self._show_reasoning, told=self._told)
         try:
             response = self._running.run(self._call.ask(self._running.engine, self._question, printer))
-        except DragomanError:
-            printer.close_line()
+        except Exception:
+            printer.abandon()
             raise
         self._question.messages.append(response.message)
         return response.tool_calls
@@ -149,21 +140,14 @@ class Conversation:
         note("what was said is forgotten")
 
     def _set(self, argument: str) -> None:
-        import click
-
-        if not argument:
-            note(f"changed: {json_text(self._call.override)}")
-            return
         try:
-            override = stacked([self._call.override, parse_assignment(argument)])
+            override = stacked([self._call.override, *([parse_assignment(argument)] if argument else [])])
             self._running.run(self._running.engine.resolve(self._call.adapter, override))
-        except click.BadParameter as error:
-            error_line(f"error: {error.message}")
-        except DragomanError as error:
-            for shown in explain_error(error):
-                error_line(shown)
+        except Exception as error:  # noqa: BLE001  (the change is not made)
+            tell(error, self._running.invocation)
         else:
             self._call.override = override
+            note(f"changed by now: {json_text(override)}")
 
 
 _COMMANDS: Mapping[str, Callable[[Conversation, str], Any]] = {

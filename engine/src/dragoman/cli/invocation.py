@@ -54,7 +54,7 @@ class Invocation:
         engine = self._engine = Engine(self.settings())
         with asyncio.Runner() as runner:
             try:
-                yield Running(engine, runner)
+                yield Running(self, engine, runner)
             finally:
                 runner.run(engine.aclose())
 
@@ -77,6 +77,7 @@ class Invocation:
 class Running:
     """An engine on its event loop. Between two pieces of work the loop rests, and so may wait for a person."""
 
+    invocation: Invocation
     engine: Engine
     _runner: asyncio.Runner
 

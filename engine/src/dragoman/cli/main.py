@@ -1,8 +1,4 @@
-"""Where the command starts and where every error ends: one clear line, and an exit code.
-
-Exit codes: 0 done; 1 a bad value, file or document, or a failed call; 2 an unknown option or command, or a missing
-argument; 130 interrupted.
-"""
+"""Where the command starts, and where every error ends."""
 
 from __future__ import annotations
 
@@ -13,16 +9,11 @@ from collections.abc import Sequence
 import click
 
 from dragoman.cli.commands import TABLE
-from dragoman.cli.failures import explain_error
+from dragoman.cli.failures import EXIT_FAILED, EXIT_INTERRUPTED, tell
 from dragoman.cli.group import RootGroup
 from dragoman.cli.invocation import Invocation
 from dragoman.cli.options import global_options
-from dragoman.cli.output import OutputClosedError, discard_output, error_line, prepare_streams, write_raw_error
-from dragoman.errors import DragomanError
-
-EXIT_FAILED = 1
-EXIT_USAGE = 2
-EXIT_INTERRUPTED = 130
+from dragoman.cli.output import OutputClosedError, discard_output, prepare_streams
 
 EPILOG = """\b
 Examples:
@@ -59,41 +50,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return EXIT_FAILED
     except (click.exceptions.Abort, KeyboardInterrupt):
         return EXIT_INTERRUPTED
-    except Exception as error:  # noqa: BLE001  (whatever it is, a person gets one line)
-        return _tell(error, invocation)
+    except SystemExit:
+        raise
+    except BaseException as error:  # noqa: BLE001  (whatever it is, a person gets one line)
+        return tell(error, invocation)
     return code or 0
-
-
-def _tell(error: Exception, invocation: Invocation) -> int:
-    """Say what went wrong, without any secret that the engine knows, and return the exit code."""
-    if invocation.debug and not isinstance(error, click.ClickException):
-        import traceback
-
-        write_raw_error(invocation.redact("".join(traceback.format_exception(error))))
-    lines, code = _explain(error)
-    for line in lines:
-        error_line(invocation.redact(line))
-    return code
-
-
-def _explain(error: Exception) -> tuple[list[str], int]:
-    if isinstance(error, DragomanError):
-        return explain_error(error), EXIT_FAILED
-    if isinstance(error, click.ClickException):
-        return _explain_usage(error)
-    name = type(error).__name__
-    return [f"error: internal: {name}: {error}; run again with --debug to see where"], EXIT_FAILED
-
-
-def _explain_usage(error: click.ClickException) -> tuple[list[str], int]:
-    message = error.format_message().rstrip(".")
-    if not isinstance(error, click.UsageError):
-        return [f"error: {message}"], EXIT_FAILED
-    if error.ctx is not None:
-        message = f"{message} (see {error.ctx.command_path} --help)"
-    missing = isinstance(error, click.MissingParameter)
-    bad_value = isinstance(error, click.BadParameter) and not missing
-    return [f"error: {message}"], EXIT_FAILED if bad_value else EXIT_USAGE
 
 
 if __name__ == "__main__":

@@ -68,7 +68,7 @@ def _print(found: Plugins, commands: list[OfferedCommand]) -> None:
     if found.loaded:
         table(("PLUGIN", "DISTRIBUTION", "VERSION", "BRINGS"), [_row(plugin) for plugin in found.loaded])
     else:
-        write_line("No plugin is loaded; install one, for example dragoman-local.")
+        write_line("No plugin is loaded, so there is no provider; install one with pip.")
     if found.failed:
         write_line()
         failed = [(f.name, f.distribution or "-", f.version or "-", f.reason) for f in found.failed]

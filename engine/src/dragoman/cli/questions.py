@@ -62,6 +62,9 @@ def question_from(
         click.ClickException: A file cannot be read, or there is nothing to ask.
         MessageError: The messages or tools cannot be read.
     """
+    readers = [prompt, messages_file, tools_file].count(STDIN)
+    if readers > 1 or (readers and stdin is not None):
+        raise click.BadParameter("standard input is read once, and for one thing", param_hint="'-'")
     question = Question(
         messages=[Message("system", (Text(system),))] if system else [],
         tools=tools_from(_list_from(tools_file, "--tools", "tools")) if tools_file else (),
@@ -70,7 +73,9 @@ def question_from(
     )
     if messages_file:
         question.messages += messages_from(_list_from(messages_file, "--messages", "messages"))
-    text = _spoken(prompt, stdin, needed=needed and not messages_file, taken=STDIN in (messages_file, tools_file))
+    if STDIN in (messages_file, tools_file):
+        stdin = False
+    text = _spoken(prompt, stdin, needed=needed and not messages_file)
     if text or (question.attachments and (prompt is not None or not is_terminal(sys.stdin))):
         question.ask(text)
     elif prompt is not None:
@@ -78,13 +83,11 @@ def question_from(
     return question
 
 
-def _spoken(prompt: str | None, stdin: bool | None, *, needed: bool, taken: bool) -> str:
+def _spoken(prompt: str | None, stdin: bool | None, *, needed: bool) -> str:
     """Join the prompt and what is piped in, in this order."""
     if prompt == STDIN:
         prompt, stdin = None, True
-    if taken and stdin:
-        raise click.BadParameter("standard input can be read only once", param_hint="'-'")
-    piped = "" if taken else piped_text(stdin, needed=needed and not prompt)
+    piped = piped_text(stdin, needed=needed and not prompt)
     text = "\n\n".join(piece for piece in (prompt, piped) if piece and piece.strip())
     if any("\ud800" <= character <= "\udfff" for character in text):
         raise click.BadParameter("it is not valid text in the locale's encoding", param_hint="'PROMPT'")

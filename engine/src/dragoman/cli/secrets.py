@@ -92,4 +92,4 @@ def _print(found: Found) -> None:
         write_line(f"There are no secrets; sources: {', '.join(found.sources) or 'none'}, process environment.")
     if found.problems:
         write_line()
-        table(("PROBLEM WITH", "NAME", "WHAT"), [(p.source, p.name or "-", p.message) for p in found.problems])
+        table(("ABOUT", "NAME", "WHAT"), [(p.source, p.name or "-", p.message) for p in found.problems])

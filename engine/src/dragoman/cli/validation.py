@@ -73,7 +73,7 @@ async def _verdict(engine: Engine, name: str) -> Verdict:
         return Verdict(name, error.problems)
     except DragomanError as error:
         return Verdict(name, (Problem("", error.message, error.hint),))
-    return Verdict(name, notes=tuple(report.message for report in resolved.reports))
+    return Verdict(name, notes=tuple(report.message for report in resolved.notes))
 
 
 def _print_verdict(verdict: Verdict) -> None:

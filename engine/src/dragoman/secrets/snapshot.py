@@ -130,7 +130,7 @@ class Snapshot:
             # Whoever wrote a key where its name belongs must not find the key in a log.
             return SecretError(
                 "a secret was asked for by something that looks like a value and is no name",
-                hint="credentials name a secret, for example OPENAI_API_KEY; its value belongs in a secret source",
+                hint="credentials name a secret, for example MY_API_KEY; its value belongs in a secret source",
             )
         places = ", ".join([*self.sources, f"the {PROCESS_ENVIRONMENT}"])
         related = [str(p) for p in self.problems if p.name in (None, name)]

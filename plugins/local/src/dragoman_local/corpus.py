@@ -16,6 +16,8 @@ from dragoman_local.tokens import SENTENCE_ENDS, words
 
 #: Where reading ends, so that learning stays a matter of some 50 ms. CPython 3.11 has 117,000 characters of prose.
 MAX_CHARS = 200_000
+MIN_WORDS = 1_000
+_SOURCE = "pydoc_data.topics"
 _MIN_PARAGRAPH_CHARS = 80
 #: More of them make a list.
 _MAX_SEMICOLONS = 2
@@ -28,10 +30,17 @@ _learnt: list[TextIndex] = []
 
 
 def english() -> TextIndex:
-    """Return the model's English; the first call in a process learns it. Blocks; call it off the event loop."""
+    """Return the model's English; the first call in a process learns it. Blocks; call it off the event loop.
+
+    Raises:
+        PluginError: This Python comes without that text.
+    """
     with _lock:
         if not _learnt:
-            _learnt.append(TextIndex(words(" ".join(prose(_topics())))))
+            text = words(" ".join(prose(_topics())))
+            if len(text) < MIN_WORDS:
+                raise PluginError(f"provider local found no English to learn from in {_SOURCE} of this Python")
+            _learnt.append(TextIndex(text))
         return _learnt[0]
 
 
@@ -40,7 +49,7 @@ def _topics() -> Mapping[str, str]:
         from pydoc_data.topics import topics
     except ImportError:
         raise PluginError(
-            "provider local learns its English from Python's module pydoc_data, which this installation lacks",
+            f"provider local learns its English from {_SOURCE}, which this installation of Python lacks",
             hint="install the complete standard library",
         ) from None
     return topics

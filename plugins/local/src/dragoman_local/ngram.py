@@ -25,8 +25,8 @@ _NO_REPEAT = 2
 #: Words that ask; an answer does not begin with them where the prompt has any other.
 _ASKING = frozenset(
     words(
-        "a and are can do does explain for from give hello hi how i in is it me my of on or please say tell that the "
-        "this to use we what when where which who why will with would write you your"
+        "a about and are can do does explain for from give hello hi how i in is it me my of on or please say tell that "
+        "the this to use we what when where which who why will with would write you your"
     )
 )
 #: An answer that found no end of a sentence is ended this many tokens after it might have.

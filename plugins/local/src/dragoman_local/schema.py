@@ -131,12 +131,19 @@ def type_names(keywords: Keywords) -> tuple[str, ...]:
     return (named,) if isinstance(named, str) else tuple(named)
 
 
+def lengths(keywords: Keywords) -> tuple[int, int]:
+    """Return the shortest and the longest text that is wanted, in characters."""
+    least, most = int(keywords.get("minLength", 0)), int(keywords.get("maxLength", MAX_CHARS))
+    if least > min(most, MAX_CHARS):
+        raise SchemaError("wants too long a text")
+    return least, most
+
+
 def pattern_example(keywords: Keywords) -> str:
     """Return the text that is made for a ``pattern``, within the lengths beside it."""
+    least, most = lengths(keywords)
     try:
-        return example(
-            keywords["pattern"], int(keywords.get("minLength", 0)), int(keywords.get("maxLength", MAX_CHARS))
-        )
+        return example(keywords["pattern"], least, most)
     except PatternError as error:
         raise SchemaError(f"has a pattern that cannot be followed: {error}") from None
 

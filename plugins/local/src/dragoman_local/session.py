@@ -12,8 +12,7 @@ from dragoman.events import Event, TextDelta, ToolCallDelta, Usage
 from dragoman.messages import Message, ToolResult
 from dragoman.plugin import ChatRequest, Context, Provider, Session, Target, WireRequest
 
-from dragoman_local.answer import answer_to, check_settings, events_of, input_tokens
-from dragoman_local.conversation import Conversation
+from dragoman_local.answer import answer_to, events_of, input_tokens
 from dragoman_local.plugin import KIND, MODEL, LocalConnection
 
 
@@ -50,8 +49,7 @@ class LocalSession(Session):
 
     async def dry_run(self, request: ChatRequest) -> WireRequest:
         """Return what the model is given. There is no wire: the address only says who is called."""
-        check_settings(request)
-        Conversation(request.messages)
+        await self._context.run_blocking(answer_to, request, self._order)  # refuses what a call would refuse
         body = json.dumps(self._described(request)).encode()
         return WireRequest("CALL", f"{KIND}:{MODEL}", {}, body)
 

@@ -6,7 +6,10 @@ from collections.abc import Sequence
 
 
 class StopFilter:
-    """Lets text through, but holds back what may yet turn out to be the beginning of a stop sequence."""
+    """Lets text through, but holds back what may yet turn out to be the beginning of a stop sequence.
+
+    Of several stop sequences, the one that is complete first ends the text.
+    """
 
     def __init__(self, stops: Sequence[str]) -> None:
         self._stops = tuple(stops)
@@ -16,11 +19,11 @@ class StopFilter:
     def feed(self, piece: str) -> str:
         """Take the next piece and return what is safe to show; once ``hit`` is true, nothing may follow."""
         text = self._held + piece
-        found = [at for at in map(text.find, self._stops) if at >= 0]
+        found = [(at + len(stop), at) for stop in self._stops if (at := text.find(stop)) >= 0]
         if found:
             self.hit = True
             self._held = ""
-            return text[: min(found)]
+            return text[: min(found)[1]]
         safe = len(text) - self._longest_beginning(text)
         self._held = text[safe:]
         return text[:safe]

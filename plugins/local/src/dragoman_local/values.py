@@ -6,22 +6,19 @@ Every value is checked before it is handed out (see `schema`); a schema that can
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from datetime import date, datetime, time
-from ipaddress import IPv4Address, IPv6Address
 from typing import Any, TypeVar
-from urllib.parse import urlsplit
 
+from dragoman_local.formats import ANY_FORMAT, FORMATS
 from dragoman_local.prompted import Prompted
 from dragoman_local.sampling import Sampler
 from dragoman_local.schema import (
-    MAX_CHARS,
     MAX_MEMBERS,
     Keywords,
     SchemaError,
     Schemas,
     exact,
+    lengths,
     pattern_example,
     same,
     type_names,
@@ -114,7 +111,7 @@ class _Maker:
             return
         choices, *rest = groups
         if not self._is_generous(depth):
-            choices = sorted(choices, key=_size)
+            choices = sorted(choices, key=lambda choice: _size(self._schemas.read(choice, depth)))
         for choice in choices:
             yield from self._branches(*self._gathered(choice, dict(flat), list(rest), depth + 1), depth + 1)
 
@@ -169,10 +166,8 @@ class _Maker:
     def _string(self, keywords: Keywords, name: str, depth: int) -> str:
         if "pattern" in keywords:
             return pattern_example(keywords)
-        least, most = int(keywords.get("minLength", 0)), int(keywords.get("maxLength", MAX_CHARS))
-        if least > min(most, MAX_CHARS):
-            raise SchemaError("wants too long a text")
-        examples, well_formed = _FORMATS.get(keywords.get("format", ""), ((), _any_text))
+        least, most = lengths(keywords)
+        examples, well_formed = FORMATS.get(keywords.get("format", ""), ANY_FORMAT)
 
         def fits(text: str) -> bool:
             return least <= len(text) <= most and well_formed(text)
@@ -283,6 +278,8 @@ _MAKE: dict[str, Callable[[_Maker, Keywords, str, int], Any]] = {
 _NUMBER_KEYWORDS = frozenset({"type", "minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf"})
 #: How far an open end is.
 _REACH = 100
+#: From here on floating point has no fractions.
+_FINEST = 2**52
 #: Into how many steps a range below one is cut.
 _STEPS = 8
 
@@ -305,7 +302,10 @@ def _numbers(limits: Keywords) -> Iterator[int | float]:
         step = min(exact(1), (high - start) / _STEPS)
     for i in range(_MAX_CHOICES):
         number = start + i * step
-        yield number.numerator if number.denominator == 1 else float(number)
+        if number.denominator == 1:
+            yield number.numerator
+        elif abs(number) < _FINEST:
+            yield float(number)
 
 
 # --- texts -------------------------------------------------------------------------------------------------------
@@ -314,51 +314,6 @@ def _numbers(limits: Keywords) -> Iterator[int | float]:
 def _of_length(text: str, least: int, most: int) -> str:
     longer = text if len(text) >= least else f"{text} " * (least // (len(text) + 1) + 1)
     return longer[: max(least, min(len(text), most))]
-
-
-def _any_text(text: str) -> bool:
-    return True
-
-
-def _shaped(shape: str, parse: Callable[[str], object] = str) -> Callable[[str], bool]:
-    def well_formed(text: str) -> bool:
-        if not re.fullmatch(shape, text):
-            return False
-        try:
-            parse(text)
-        except ValueError:
-            return False
-        return True
-
-    return well_formed
-
-
-_DATE = r"\d{4}-\d\d-\d\d"
-_TIME = r"\d\d:\d\d:\d\d(?:\.\d{1,6})?(?:Z|[+-]\d\d:\d\d)"
-_HOST = r"[a-zA-Z0-9](?:[a-zA-Z0-9.-]{0,250}[a-zA-Z0-9])?"
-_IS_URI = _shaped(rf"[a-z]{{2,20}}://{_HOST}(?:[:/?#][!-~]*)?", urlsplit)
-_URIS = ("https://example.com/", "https://example.org/page")
-
-#: format -> examples, and what a text of the prompt must look like to be one.
-_FORMATS: dict[str, tuple[tuple[str, ...], Callable[[str], bool]]] = {
-    "date": (("2025-01-31", "2024-02-29", "2026-07-04"), _shaped(_DATE, date.fromisoformat)),
-    "date-time": (
-        ("2025-01-31T12:00:00Z", "2024-02-29T08:30:00+01:00"),
-        _shaped(f"{_DATE}T{_TIME}", datetime.fromisoformat),
-    ),
-    "time": (("12:00:00Z", "08:30:00+01:00"), _shaped(_TIME, time.fromisoformat)),
-    "duration": (("PT1H", "P1D"), _shaped(r"P\d+[DWMY]|PT\d+[HMS]")),
-    "email": (("ada@example.com", "grace@example.org"), _shaped(rf"[\w.+-]+@{_HOST}")),
-    "hostname": (("example.com", "www.example.org"), _shaped(_HOST)),
-    "uri": (_URIS, _IS_URI),
-    "url": (_URIS, _IS_URI),
-    "uuid": (
-        ("123e4567-e89b-42d3-a456-426614174000", "9b2f0c1e-5a3d-4c6b-8e7f-0a1b2c3d4e5f"),
-        _shaped("[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}"),
-    ),
-    "ipv4": (("192.0.2.1", "198.51.100.7"), _shaped(r"[\d.]+", IPv4Address)),
-    "ipv6": (("2001:db8::1", "2001:db8::2"), _shaped(r"[\da-fA-F:.]+", IPv6Address)),
-}
 
 
 # --- joining keywords --------------------------------------------------------------------------------------------
@@ -417,9 +372,7 @@ def _implied_type(keywords: Keywords) -> str:
     return next((kind for kind, names in _IMPLIED.items() if any(name in keywords for name in names)), "string")
 
 
-def _size(schema: Any) -> int:
+def _size(keywords: Keywords) -> int:
     """Rank choices by how soon they come to an end."""
-    if not isinstance(schema, Mapping):
-        return 0
-    ranks = {"null": 0, "object": 2, "array": 1}
-    return 3 if "$ref" in schema else min((ranks.get(name, 1) for name in type_names(schema)), default=2)
+    ranks = {"null": 0, "object": 2}
+    return 3 if "$ref" in keywords else min((ranks.get(name, 1) for name in type_names(keywords)), default=2)

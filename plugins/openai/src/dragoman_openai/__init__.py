@@ -20,6 +20,7 @@ def dragoman_providers() -> list[ProviderDescription]:
         ProviderDescription(
             kind="openai",
             title="OpenAI",
+            documentation_url="https://platform.openai.com/docs/api-reference/chat",
             factory="dragoman_openai.provider:OpenAIProvider",
             connection=OpenAIConnection,
             inference=OpenAIInference,
@@ -28,6 +29,7 @@ def dragoman_providers() -> list[ProviderDescription]:
         ProviderDescription(
             kind="azure-openai",
             title="Azure OpenAI",
+            documentation_url="https://learn.microsoft.com/azure/ai-foundry/openai/",
             factory="dragoman_openai.provider:AzureProvider",
             connection=AzureConnection,
             inference=OpenAIInference,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
@@ -14,6 +15,8 @@ from dragoman_openai.servers import SERVERS
 OPENAI_BASE_URL = "https://api.openai.com/v1"
 ENTRA_AUTHORITY = "https://login.microsoftonline.com"
 ENTRA_SCOPE = "https://cognitiveservices.azure.com/.default"
+
+_API_VERSION = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}(-preview)?$"
 
 
 def _address(value: str) -> str:
@@ -40,8 +43,15 @@ def _known_server(value: str) -> str:
     return value
 
 
+def _api_version(value: str) -> str:
+    if not re.fullmatch(_API_VERSION, value):
+        raise ValueError("a date is expected, for example 2024-10-21 or 2024-12-01-preview; absent = the v1 API")
+    return value
+
+
 Address = Annotated[str, AfterValidator(_address)]
 AzureEndpoint = Annotated[str, AfterValidator(_azure_endpoint)]
+ApiVersion = Annotated[str, AfterValidator(_api_version), Field(json_schema_extra={"pattern": _API_VERSION})]
 KnownServer = Annotated[str, AfterValidator(_known_server), Field(json_schema_extra={"enum": list(SERVERS)})]
 
 
@@ -103,6 +113,11 @@ class CompatibleConnection(Wording):
         return self
 
 
+def compatible_base_url(connection: CompatibleConnection) -> str:
+    """Return the address that is written, or the server's usual one."""
+    return connection.base_url or (SERVERS[connection.server].base_url if connection.server else None) or ""
+
+
 # --- Azure -------------------------------------------------------------------------------------------------------
 
 
@@ -161,9 +176,7 @@ class AzureConnection(Wording):
     """A resource of Azure OpenAI; the adapter's ``model`` is the deployment's name."""
 
     endpoint: AzureEndpoint = Field(description="https://RESOURCE.openai.azure.com")
-    api_version: str | None = Field(
-        None,
-        pattern=r"^\d{4}-\d{2}-\d{2}(-preview)?$",
-        description="a dated api-version; absent = the v1 API, which needs none",
+    api_version: ApiVersion | None = Field(
+        None, description="a dated api-version; absent = the v1 API, which needs none"
     )
     auth: AzureAuth = Field(AzureKeyAuth(), description="absent = the resource's key")

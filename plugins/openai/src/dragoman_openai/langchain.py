@@ -10,7 +10,7 @@ from __future__ import annotations
 import importlib
 import ssl
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlsplit
 
 from dragoman.errors import ConnectionFailedError, UnsupportedError
@@ -18,9 +18,11 @@ from dragoman.plugin import CallSettings, LangChainContext, Target
 
 from dragoman_openai.codec import Dialect
 from dragoman_openai.codec.parameters import add_endpoint_kwargs, merge_model_kwargs, write_inference, written_members
-from dragoman_openai.connection import AzureConnection, CompatibleConnection, OpenAIConnection
+from dragoman_openai.connection import AzureConnection, CompatibleConnection, OpenAIConnection, compatible_base_url
 from dragoman_openai.langchain_signing import Signer, signer_of
-from dragoman_openai.provider import ChatProvider, compatible_base_url
+
+if TYPE_CHECKING:
+    from dragoman_openai.provider import ChatProvider
 
 #: What the class holds instead of a key. The HTTP client replaces it.
 PLACEHOLDER = "set-when-sent"
@@ -52,7 +54,7 @@ def chat_model(provider: ChatProvider, target: Target, settings: CallSettings, c
     arguments = {
         **_address(target),
         **_members(settings, dialect),
-        **_clients(_Guard(endpoint.url, headers, signer)),
+        **_clients(_Guard(endpoint.url, headers, signer), context),
         "api_key": PLACEHOLDER,
         "default_headers": headers,
         "default_query": dict(settings.endpoint_kwargs.get("query") or {}),
@@ -148,10 +150,11 @@ def _origin(url: str) -> tuple[str, str | None, int | None]:
     return parts.scheme, parts.hostname, parts.port or {"http": 80, "https": 443}.get(parts.scheme)
 
 
-def _clients(guard: _Guard) -> dict[str, Any]:
+def _clients(guard: _Guard, context: LangChainContext) -> dict[str, Any]:
     openai = _import("openai")
     common = {"trust_env": False, "follow_redirects": False, "verify": ssl.create_default_context()}
-    return {
-        "http_client": openai.DefaultHttpxClient(event_hooks={"request": [guard.sync_hook]}, **common),
-        "http_async_client": openai.DefaultAsyncHttpxClient(event_hooks={"request": [guard.async_hook]}, **common),
-    }
+    blocking = openai.DefaultHttpxClient(event_hooks={"request": [guard.sync_hook]}, **common)
+    asynchronous = openai.DefaultAsyncHttpxClient(event_hooks={"request": [guard.async_hook]}, **common)
+    context.on_close(blocking.close)
+    context.on_close(asynchronous.aclose)
+    return {"http_client": blocking, "http_async_client": asynchronous}

@@ -31,7 +31,7 @@ from dragoman_openai.connection import (
     KeyAuth,
     OpenAIConnection,
 )
-from dragoman_openai.provider import compatible_auth, credential
+from dragoman_openai.credentials import compatible_auth, credential
 
 #: A token is fetched anew this long before it expires, in seconds.
 _REFRESH_AHEAD_S = 60.0

@@ -7,7 +7,6 @@ from collections.abc import Callable
 from dataclasses import fields, replace
 from typing import Any
 
-from dragoman.errors import DocumentError, Problem
 from dragoman.plugin import (
     Authorizer,
     CallSettings,
@@ -30,11 +29,12 @@ from dragoman_openai.connection import (
     EntraClientSecretAuth,
     EntraTokenCommandAuth,
     EntraWorkloadIdentityAuth,
-    KeyAuth,
     NoKeyAuth,
     OpenAIConnection,
     Wording,
+    compatible_base_url,
 )
+from dragoman_openai.credentials import compatible_auth, credential
 from dragoman_openai.inference import COMPATIBLE_PARAMETERS, OPENAI_PARAMETERS
 from dragoman_openai.servers import SERVERS, Server
 
@@ -168,24 +168,3 @@ def reworded(dialect: Dialect, connection: Wording) -> Dialect:
     """Return the dialect with what an adapter's connection says about it."""
     said = {name: getattr(connection, name) for name in type(connection).model_fields if name in _DIALECT_FIELDS}
     return replace(dialect, **{name: value for name, value in said.items() if value is not None})
-
-
-def credential(target: Target, field: str) -> str:
-    """Return the name of the secret for a credential."""
-    if name := target.credentials.get(field):
-        return name
-    problem = Problem(f"credentials.{field}", "is missing", "name the secret that holds it")
-    raise DocumentError(f"provider {target.provider}", [problem])
-
-
-def compatible_base_url(connection: CompatibleConnection) -> str:
-    """Return the address that is written, or the server's usual one."""
-    return connection.base_url or (SERVERS[connection.server].base_url if connection.server else None) or ""
-
-
-def compatible_auth(target: Target) -> KeyAuth | NoKeyAuth:
-    """Return how a compatible server is signed for: as it is written, else by whether a key is named."""
-    connection: CompatibleConnection = target.connection
-    if connection.auth is not None:
-        return connection.auth
-    return KeyAuth(kind="api_key") if target.credentials.get("api_key") else NoKeyAuth(kind="none")

@@ -17,7 +17,7 @@ from dragoman.plugins import Plugins
 from dragoman.testing.case import Answer, ProviderCase, Wire
 from dragoman.testing.contract.fixtures import BOTH_WAYS, ContractFixtures, Subject
 from dragoman.testing.features import WEATHER
-from dragoman.testing.upstream import HOLD, RESET, Step, Upstream
+from dragoman.testing.upstream import HOLD, PATIENCE_S, RESET, Step, Upstream
 
 TWO_CALLS = Answer(
     pieces=(),
@@ -118,7 +118,7 @@ class Answers(ContractFixtures):
     async def test_leaving_a_stream_disconnects_the_provider(self, subject: Subject, wire: Wire) -> None:
         reply = wire.streamed(Answer())
         subject.upstream.answer(reply.cut(len(reply.body) - 1, HOLD))
-        async with subject.stream() as stream:
+        async with asyncio.timeout(PATIENCE_S), subject.stream() as stream:
             assert await anext(stream.text()) == Answer().pieces[0], "the first event does not wait for the last"
         assert await asyncio.to_thread(subject.upstream.wait_until_left)
 

@@ -88,6 +88,14 @@ class Expression(ContractFixtures):
             return
         assert QUESTION.text in json.dumps(shown.body)
 
+    @pytest.mark.asyncio
+    async def test_langchain_door_opens_or_says_why_not(self, subject: Subject) -> None:
+        try:
+            model = await subject.engine.langchain_model(subject.document)
+        except UnsupportedError:
+            return
+        assert hasattr(model, "ainvoke"), "it is no LangChain chat model"
+
 
 async def _assert_not_silent(subject: Subject, feature: Feature) -> None:
     try:

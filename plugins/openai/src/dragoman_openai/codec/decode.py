@@ -28,14 +28,15 @@ def decode_answer(reply: WireReply, reports: tuple[Report, ...] = ()) -> Respons
     choices = answer.get("choices")
     if answer.get("error"):
         raise error_in_answer(answer, reply)
-    if not isinstance(choices, list) or not choices or not isinstance(choices[0], Mapping):
+    if not isinstance(choices, list) or not choices or not isinstance(choices[0], dict):
         raise _broken(reply, "the answer has no choices")
     choice = choices[0]
     message = choice.get("message")
-    if not isinstance(message, Mapping):
+    if not isinstance(message, dict):
         raise _broken(reply, "the answer's choice has no message")
     extra = Extra()
     extra.keep(answer, ANSWER_MEMBERS)
+    extra.keep({"choices": choices[1:]}, frozenset())  # one is asked for
     extra.keep_choice(choice)
     parts = _parts(message, extra)
     word = choice.get("finish_reason")
@@ -81,6 +82,8 @@ def _parts(message: Mapping[str, Any], extra: Extra) -> tuple[Part, ...]:
     thought = message.get("reasoning_content") or message.get("reasoning")
     if isinstance(thought, str) and thought:
         parts.append(Reasoning(thought))
+    elif thought:
+        extra.keep({"reasoning": thought}, frozenset(), "message.")
     pieces, unknown = content_pieces(message.get("content"))
     parts += pieces
     if refusal := message.get("refusal"):
@@ -97,12 +100,12 @@ def _parts(message: Mapping[str, Any], extra: Extra) -> tuple[Part, ...]:
 def _calls(message: Mapping[str, Any], extra: Extra) -> list[Part]:
     calls: list[Part] = []
     for call in message.get("tool_calls") or ():
-        function = call.get("function") if isinstance(call, Mapping) else None
-        if isinstance(function, Mapping):
+        function = call.get("function") if isinstance(call, dict) else None
+        if isinstance(function, dict):
             calls.append(_call(call.get("id"), function, len(calls)))
         else:
             extra.keep_call(call)
-    if isinstance(function := message.get("function_call"), Mapping):  # the protocol of 2023
+    if isinstance(function := message.get("function_call"), dict):  # the protocol of 2023
         calls.append(_call(None, function, len(calls)))
     return calls
 

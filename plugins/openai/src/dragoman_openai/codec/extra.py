@@ -44,7 +44,7 @@ class Extra:
             self._grow("logprobs", logprobs)
         if filters := choice.get("content_filter_results"):
             self._merge_filters(filters)
-        if not choice.keys() <= CHOICE_MEMBERS:
+        if not CHOICE_MEMBERS.issuperset(choice):
             self.keep(choice, CHOICE_MEMBERS, "choice.")
 
     def keep_audio(self, piece: Any) -> None:
@@ -91,7 +91,7 @@ class Extra:
 
 
 def _is_empty(value: Any) -> bool:
-    return value is None or (not value and isinstance(value, str | list | dict))
+    return value is None or value in ("", [], {})
 
 
 def _has_struck(verdict: Any) -> bool:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import mimetypes
 from base64 import b64encode
 from collections.abc import Callable, Sequence
 from typing import Any, NoReturn
@@ -39,14 +38,22 @@ def encode_messages(messages: Sequence[Message], dialect: Dialect) -> list[Wire]
 
 def left_out(messages: Sequence[Message], dialect: Dialect) -> tuple[Report, ...]:
     """Return what :func:`encode_messages` does not send, for the caller to know: one report for each kind."""
-    reasoning = dialect.send_reasoning == "never" and any(m.role == "assistant" and m.reasoning for m in messages)
-    failed = any(isinstance(p, ToolResult) and p.is_error for m in messages if m.role == "tool" for p in m.parts)
-    return (*((_NO_REASONING,) if reasoning else ()), *((_NO_ERROR_FLAG,) if failed else ()))
+    reports: dict[str, Report] = {}
+    keeps_reasoning = dialect.send_reasoning != "never"
+    for message in messages:
+        if message.role in _ROLES_THAT_LOSE:
+            for part in message.parts:
+                if type(part) is Reasoning and not (keeps_reasoning and part.text):
+                    reports["reasoning"] = _NO_REASONING
+                elif type(part) is ToolResult and part.is_error:
+                    reports["error"] = _NO_ERROR_FLAG
+    return tuple(reports.values())
 
 
+_ROLES_THAT_LOSE = frozenset({"assistant", "tool"})
 _NO_REASONING = Report(
     "reasoning_not_sent",
-    "earlier reasoning was not sent back; connection.send_reasoning names the member for a server that wants it",
+    "earlier reasoning was not sent back; this protocol has no place for it that every server knows",
     "messages",
 )
 _NO_ERROR_FLAG = Report(
@@ -179,11 +186,11 @@ def _document_part(part: Document, at: str) -> Wire:
             at,
             hint="fetch the address first, or send the text as a text part",
         )
-    media_type = part.media_type or mimetypes.guess_type(part.name or "")[0]
+    media_type = part.media_type or _media_type_of(part.name or "")
     if media_type is None:
         _refuse("document bytes need a media_type, for example application/pdf", at)
     # The protocol wants a name beside the bytes.
-    name = part.name or f"document{mimetypes.guess_extension(media_type) or ''}"
+    name = part.name or f"document{_SUFFIXES.get(media_type, '')}"
     return {"type": "file", "file": {"filename": name, "file_data": _data_url(media_type, part.data)}}
 
 
@@ -193,6 +200,24 @@ _PARTS: dict[type[Part], Callable[[Any, str], Wire]] = {
     Audio: _audio_part,
     Document: _document_part,
 }
+
+
+#: A table of our own: the standard library's reads files of the system, and an encoder reads none.
+_SUFFIXES = {
+    "application/json": ".json",
+    "application/pdf": ".pdf",
+    "application/vnd.openxmlformats-officedocument.presentationml.presentation": ".pptx",
+    "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet": ".xlsx",
+    "application/vnd.openxmlformats-officedocument.wordprocessingml.document": ".docx",
+    "text/csv": ".csv",
+    "text/html": ".html",
+    "text/markdown": ".md",
+    "text/plain": ".txt",
+}
+
+
+def _media_type_of(name: str) -> str | None:
+    return next((media_type for media_type, suffix in _SUFFIXES.items() if name.lower().endswith(suffix)), None)
 
 
 def _data_url(media_type: str, data: bytes) -> str:

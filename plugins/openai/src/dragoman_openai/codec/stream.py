@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import orjson
-from dragoman.errors import ProtocolError
+from dragoman.errors import ProtocolError, ProviderError
 from dragoman.events import (
     Event,
     Finished,
@@ -62,6 +62,8 @@ class ChatStreamDecoder(StreamDecoder):
         if self._closed:
             return ()
         data = frame.data
+        if frame.event == "error":
+            raise self._reported(data)
         if data[:1] != b"{":
             data = data.strip()
             if not data:
@@ -74,7 +76,7 @@ class ChatStreamDecoder(StreamDecoder):
             raise self._broken("a frame of the stream is not JSON") from None
         if type(chunk) is not dict:
             raise self._broken("a frame of the stream is no JSON object")
-        if frame.event == "error" or chunk.get("error"):
+        if chunk.get("error"):
             raise error_in_answer(chunk, self._reply)
         return self._chunk(chunk)
 
@@ -93,7 +95,7 @@ class ChatStreamDecoder(StreamDecoder):
                     self._choice(choice, events)
         if usage := chunk.get("usage"):
             self._usage = usage
-        if not chunk.keys() <= _CHUNK_MEMBERS:
+        if not _CHUNK_MEMBERS.issuperset(chunk):
             self._extra.keep(chunk, _CHUNK_MEMBERS)
         return events
 
@@ -133,6 +135,13 @@ class ChatStreamDecoder(StreamDecoder):
             self._end(None, events)
         return events
 
+    def _reported(self, data: bytes) -> ProviderError:
+        try:
+            said = orjson.loads(data)
+        except orjson.JSONDecodeError:
+            said = data.decode("utf-8", "replace")
+        return error_in_answer(said if isinstance(said, dict) else {"error": said}, self._reply)
+
     def _broken(self, what: str) -> ProtocolError:
         return ProtocolError(what, status=self._reply.status, request_id=request_id_of(self._reply))
 
@@ -162,7 +171,9 @@ class ChatStreamDecoder(StreamDecoder):
     def _reasoning(self, member: str, value: Any, events: Events) -> None:
         # Some servers send the same text under both names; the first name that comes is the one that counts.
         self._reasoning_member = self._reasoning_member or member
-        if member == self._reasoning_member and isinstance(value, str):
+        if not isinstance(value, str):
+            self._extra.keep({"reasoning": value}, frozenset(), "message.")
+        elif member == self._reasoning_member:
             events.append(ReasoningDelta(value))
 
     def _reasoning_content(self, value: Any, events: Events) -> None:

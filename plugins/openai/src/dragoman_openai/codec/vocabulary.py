@@ -39,7 +39,7 @@ def finish_reason(word: str | None, *, refused: bool, called: bool) -> FinishRea
 
 def usage_of(raw: Any) -> Usage:
     """Return the figures of a ``usage`` object; figures that are no integers count as not given."""
-    if not isinstance(raw, Mapping) or not raw:
+    if not isinstance(raw, dict) or not raw:
         return NO_USAGE
     read, written = _figure(raw, "prompt_tokens"), _figure(raw, "completion_tokens")
     total = _figure(raw, "total_tokens")
