@@ -46,8 +46,11 @@ def _role_arn(value: str) -> str:
     return value
 
 
+#: What a region is called; it becomes part of a host name.
+REGION_PATTERN = r"^[a-z]{2,4}(-[a-z]+)+-\d{1,2}$"
+
 Address = Annotated[str, AfterValidator(_address)]
-Region = Annotated[str, Field(pattern=r"^[a-z]{2,4}(-[a-z]+)+-\d{1,2}$")]
+Region = Annotated[str, Field(pattern=REGION_PATTERN)]
 RoleArn = Annotated[str, AfterValidator(_role_arn)]
 SessionName = Annotated[str, Field(pattern=r"^[A-Za-z0-9_+=,.@-]{2,64}$")]
 Duration = Annotated[int, Field(ge=SHORTEST_S, le=LONGEST_S)]

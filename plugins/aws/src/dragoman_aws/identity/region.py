@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Mapping
 from typing import NamedTuple
 
 from dragoman.errors import DocumentError, Problem
 from dragoman.events import Report
 
-from dragoman_aws.identity.connection import AwsConnection
+from dragoman_aws.identity.connection import REGION_PATTERN, AwsConnection
 
 logger = logging.getLogger("dragoman.aws")
 
@@ -44,16 +45,26 @@ def choose_region(connection: AwsConnection, environment: Mapping[str, str]) -> 
     """
     if connection.region:
         return RegionChoice(connection.region, "connection.region")
-    for variable in _VARIABLES:
+    for variable in (*_VARIABLES, _LEGACY_VARIABLE):
         if name := environment.get(variable):
-            return RegionChoice(name, f"environment {variable}")
-    if name := environment.get(_LEGACY_VARIABLE):
-        text = f"the region {name} comes from {_LEGACY_VARIABLE}, which no other AWS tool reads; set AWS_REGION instead"
-        logger.warning("%s", text)
-        return RegionChoice(name, f"environment {_LEGACY_VARIABLE}", Report("legacy_region", text, "connection.region"))
-    raise DocumentError(
-        "connection", [Problem("connection.region", "is missing", "set it, or AWS_REGION in the environment")]
-    )
+            return _from_environment(variable, name)
+    raise _wrong("is missing")
+
+
+def _from_environment(variable: str, name: str) -> RegionChoice:
+    origin = f"environment {variable}"
+    if not re.fullmatch(REGION_PATTERN, name):
+        raise _wrong(f"comes from the {origin}, whose value is not the name of a region")
+    if variable != _LEGACY_VARIABLE:
+        return RegionChoice(name, origin)
+    text = f"the region {name} comes from {variable}, which no other AWS tool reads; set AWS_REGION instead"
+    logger.warning("%s", text)
+    return RegionChoice(name, origin, Report("legacy_region", text, "connection.region"))
+
+
+def _wrong(what: str) -> DocumentError:
+    problem = Problem("connection.region", what, "set it, or AWS_REGION in the environment")
+    return DocumentError("connection", [problem])
 
 
 def dns_suffix(region: str) -> str:

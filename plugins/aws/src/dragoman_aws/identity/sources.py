@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import closing
 from datetime import datetime
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -13,6 +13,7 @@ import botocore.session
 import orjson
 from botocore import UNSIGNED
 from botocore.config import Config
+from botocore.loaders import create_loader
 from dragoman.errors import SecretError
 from dragoman.secret import Secret
 
@@ -57,6 +58,7 @@ class SdkSession(botocore.session.Session):  # type: ignore[misc]
 
     def __init__(self, identity: Identity, *, profile: str | None = None) -> None:
         super().__init__(profile=profile)
+        self.register_component("data_loader", _data_loader())
         self._sts_endpoint_url = identity.sts_endpoint_url
         self.set_config_variable("region", identity.region)
         self.set_config_variable("ignore_configured_endpoint_urls", True)
@@ -67,6 +69,12 @@ class SdkSession(botocore.session.Session):  # type: ignore[misc]
         if service_name == "sts" and self._sts_endpoint_url:
             kwargs.setdefault("endpoint_url", self._sts_endpoint_url)
         return super().create_client(service_name, *args, **kwargs)
+
+
+@cache
+def _data_loader() -> Any:
+    """Return the one loader that parses botocore's data files; each session would parse them again."""
+    return create_loader()
 
 
 # --- the first credentials ---------------------------------------------------------------------------------------
