@@ -71,4 +71,6 @@ class SageMakerConnection(AwsConnection):
             raise ValueError("s3 is for invocation: async; remove it, or set invocation")
         if self.route == "openai" and self.invocation == "async":
             raise ValueError("the route openai has no asynchronous calls; choose one of route and invocation")
+        if self.inference_component is not None and self.invocation == "async":
+            raise ValueError("InvokeEndpointAsync takes no inference_component; remove it, or invocation")
         return self

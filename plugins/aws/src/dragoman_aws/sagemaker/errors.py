@@ -104,6 +104,15 @@ def error_in_stream(frame: EventFrame, reply: WireReply, who: str) -> ProviderEr
     return kind(words, provider_code=str(code or frame.event), request_id=reply.headers.get(REQUEST_ID_HEADER))
 
 
+def failure_of(raw: bytes, read: ReadMessage) -> ProviderError:
+    """Return the error that an asynchronous call left instead of its answer."""
+    body = _body(raw)
+    if "OriginalStatusCode" in body or "OriginalMessage" in body:
+        return _model_error(body, None, WireReply(424, {}), read)
+    text = read(raw) or _message(body) or " ".join(raw.decode("utf-8", "replace").split())
+    return ServerError(f"the asynchronous call failed: {without_accounts(text) or 'no reason given'}")
+
+
 def _model_error(body: Mapping[str, Any], code: str | None, reply: WireReply, read: ReadMessage) -> ProviderError:
     """Return what the container answered; its own status decides what kind of error that is.
 

@@ -11,8 +11,10 @@ from dragoman.plugin import Context, Provider, Session, Target
 from dragoman_aws.identity.authorizer import authorizer
 from dragoman_aws.identity.identity import Identity
 from dragoman_aws.identity.region import choose_region, dns_suffix
+from dragoman_aws.sagemaker.asynchronous import AsyncSession
 from dragoman_aws.sagemaker.codec import Endpoint, InvokeCodec
-from dragoman_aws.sagemaker.connection import SageMakerConnection
+from dragoman_aws.sagemaker.connection import S3Places, SageMakerConnection
+from dragoman_aws.sagemaker.s3 import Objects
 
 #: The service's name in a signature.
 SERVICE = "sagemaker"
@@ -25,10 +27,16 @@ class SageMakerProvider(Provider):
 
     def open(self, target: Target, context: Context) -> Session:
         region = choose_region(target.connection, os.environ).name
+        connection: SageMakerConnection = target.connection
         payload = context.payload(target)
         endpoint = endpoint_of(target, region)
         signer = authorizer(target, context, service=SERVICE, region=region)
-        return context.codec_session(InvokeCodec(endpoint, payload), signer)
+        if connection.invocation == "realtime":
+            return context.codec_session(InvokeCodec(endpoint, payload), signer)
+        places = connection.s3 or S3Places()
+        keeper = authorizer(target, context, service="s3", region=region)
+        objects = Objects(context, keeper, region, places.endpoint_url)
+        return AsyncSession(context, endpoint, payload, signer, places=places, objects=objects)
 
 
 def endpoint_of(target: Target, region: str) -> Endpoint:
