@@ -1,4 +1,4 @@
-"""What the entry point names: models of data and the hooks. No botocore, no boto3."""
+"""What the entry point names: models of data and the hooks. No botocore."""
 
 from __future__ import annotations
 
@@ -29,6 +29,7 @@ def dragoman_providers() -> list[ProviderDescription]:
             connection=BedrockConnection,
             inference=BedrockInference,
             credentials={**_KEYS, "api_key": "AWS_BEARER_TOKEN_BEDROCK"},
+            mapping=True,
         ),
         ProviderDescription(
             kind="sagemaker",

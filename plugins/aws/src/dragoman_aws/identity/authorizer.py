@@ -1,7 +1,7 @@
 """Who signs a session's requests.
 
-    region = choose_region(target.connection, os.environ)
-    session = context.codec_session(codec, authorizer(target, context, service="bedrock", region=region.name))
+    region = choose_region(target.connection, os.environ).name
+    session = context.codec_session(codec, authorizer(target, context, service="bedrock", region=region))
 
 Credentials are cached by the engine under :attr:`Identity.key`, so that all adapters of one identity share them.
 """
@@ -60,11 +60,6 @@ class AwsAuthorizer(Authorizer):
     @property
     def identity(self) -> Hashable:
         return self._who.key
-
-    @property
-    def who(self) -> str:
-        """The identity for a person, for errors and reports."""
-        return self._who.who
 
     async def acquire(self) -> Credentials:
         given = self._who.keys_from({n: await self._context.secret(s) for n, s in self._who.secrets.items()})

@@ -8,7 +8,6 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from dragoman.errors import DocumentError, Problem
-from dragoman.events import Report
 
 from dragoman_aws.identity.connection import REGION_PATTERN, AwsConnection
 
@@ -31,17 +30,16 @@ _DNS_SUFFIXES = {
 
 
 class RegionChoice(NamedTuple):
-    """A region's name, where it was written, and what the caller should know about that (``None``: nothing)."""
+    """A region's name, and where it was written, for a person."""
 
     name: str
     origin: str
-    report: Report | None = None
 
 
 def choose_region(connection: AwsConnection, environment: Mapping[str, str]) -> RegionChoice:
     """Return the connection's region, else the environment's; raise ``DocumentError`` where neither names one.
 
-    Read once, when a session is opened. A variable that is set to nothing counts as not set.
+    A variable that is set to nothing counts as not set. The legacy one is taken with a warning in the log.
     """
     if connection.region:
         return RegionChoice(connection.region, "connection.region")
@@ -55,11 +53,9 @@ def _from_environment(variable: str, name: str) -> RegionChoice:
     origin = f"environment {variable}"
     if not re.fullmatch(REGION_PATTERN, name):
         raise _wrong(f"comes from the {origin}, whose value is not the name of a region")
-    if variable != _LEGACY_VARIABLE:
-        return RegionChoice(name, origin)
-    text = f"the region {name} comes from {variable}, which no other AWS tool reads; set AWS_REGION instead"
-    logger.warning("%s", text)
-    return RegionChoice(name, origin, Report("legacy_region", text, "connection.region"))
+    if variable == _LEGACY_VARIABLE:
+        logger.warning("the region %s comes from %s, which no other AWS tool reads; set AWS_REGION", name, variable)
+    return RegionChoice(name, origin)
 
 
 def _wrong(what: str) -> DocumentError:
