@@ -5,11 +5,12 @@ from __future__ import annotations
 import os
 from typing import Any
 
-from dragoman.plugin import CallSettings, Context, LangChainContext, Provider, Session, Target
+from dragoman.plugin import CallSettings, Context, LangChainContext, Payload, Provider, Session, Target
 
 from dragoman_aws.bedrock.connection import BedrockConnection
 from dragoman_aws.bedrock.converse import ConverseCodec, Dialect
 from dragoman_aws.bedrock.families import family_of
+from dragoman_aws.bedrock.invoke import InvokeCodec
 from dragoman_aws.identity.authorizer import authorizer
 from dragoman_aws.identity.identity import Identity
 from dragoman_aws.identity.region import choose_region, dns_suffix
@@ -24,7 +25,9 @@ class BedrockProvider(Provider):
     def open(self, target: Target, context: Context) -> Session:
         region = choose_region(target.connection, os.environ).name
         signer = authorizer(target, context, service=SERVICE, region=region)
-        return context.codec_session(converse_codec(target, region), signer)
+        if target.mapping is None:
+            return context.codec_session(converse_codec(target, region), signer)
+        return context.codec_session(invoke_codec(target, region, context.payload(target)), signer)
 
     def langchain(self, target: Target, settings: CallSettings, context: LangChainContext) -> Any:
         from dragoman_aws.bedrock.langchain import chat_model
@@ -42,6 +45,13 @@ def converse_codec(target: Target, region: str) -> ConverseCodec:
         connection.guardrail,
         who=Identity.of(target, region).who,
     )
+
+
+def invoke_codec(target: Target, region: str, payload: Payload) -> InvokeCodec:
+    """Return the codec of a target with a mapping."""
+    connection: BedrockConnection = target.connection
+    who = Identity.of(target, region).who
+    return InvokeCodec(endpoint_of(connection, region), target.model, payload, connection.guardrail, who=who)
 
 
 def endpoint_of(connection: BedrockConnection, region: str) -> str:

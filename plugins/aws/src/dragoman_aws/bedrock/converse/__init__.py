@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from urllib.parse import quote
-
 from dragoman.errors import ProviderError
 from dragoman.events import Response
 from dragoman.plugin import ChatRequest, Codec, WireReply, WireRequest
 
+from dragoman_aws.bedrock.address import EVENT_STREAM, model_url
 from dragoman_aws.bedrock.connection import Guardrail
 from dragoman_aws.bedrock.converse.decode import decode_answer
 from dragoman_aws.bedrock.converse.encode import encode_body
@@ -18,8 +17,6 @@ from dragoman_aws.bedrock.errors import error_of
 from dragoman_aws.eventstream import EventStream
 
 __all__ = ["ConverseCodec", "Dialect"]
-
-EVENT_STREAM = "application/vnd.amazon.eventstream"
 
 
 class ConverseCodec(Codec):
@@ -38,7 +35,7 @@ class ConverseCodec(Codec):
     def __init__(
         self, endpoint: str, model: str, dialect: Dialect, guardrail: Guardrail | None = None, *, who: str
     ) -> None:
-        path = f"{endpoint}/model/{quote(model, safe='')}"
+        path = model_url(endpoint, model)
         self._urls = {False: f"{path}/converse", True: f"{path}/converse-stream"}
         self._dialect = dialect
         self._guardrail = guardrail

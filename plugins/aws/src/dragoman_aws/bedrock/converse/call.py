@@ -32,53 +32,55 @@ def add_endpoint_kwargs(body: Wire, headers: dict[str, str], endpoint_kwargs: Ma
             continue
         check = _ARGUMENTS.get(name)
         if check is None:
-            _refuse("is not known", name, f"there are headers, {', '.join(_ARGUMENTS)}")
+            refuse_argument("is not known", name, f"there are headers, {', '.join(_ARGUMENTS)}")
         body[name] = check(value, name)
 
 
 def checked_headers(value: Any) -> Mapping[str, str]:
     """Return extra headers; refuse those that say who calls, whom, or how the request is read."""
     if not isinstance(value, Mapping):
-        _refuse("an object of texts is expected", "headers")
+        refuse_argument("an object of texts is expected", "headers")
     for name, text in value.items():
         if name.lower() in _REFUSED_HEADERS or name.lower().startswith("x-amz"):
-            _refuse("cannot be set here", f"headers.{name}", "connection and credentials decide who calls what")
+            refuse_argument("cannot be set here", f"headers.{name}", "connection and credentials decide who calls what")
         if not _HEADER_NAME.fullmatch(name):
-            _refuse("is no name for it", f"headers.{name!r}")
+            refuse_argument("is no name for it", f"headers.{name!r}")
         if not isinstance(text, str) or not text.isprintable():
-            _refuse("one line of text is expected", f"headers.{name}")
+            refuse_argument("one line of text is expected", f"headers.{name}")
     return value
 
 
-def _metadata(value: Any, name: str) -> Any:
+def checked_metadata(value: Any, name: str) -> Any:
+    """Return request metadata; refuse what Bedrock does not take."""
     if not isinstance(value, Mapping) or not all(isinstance(v, str) for v in value.values()):
-        _refuse("an object of texts is expected", name)
+        refuse_argument("an object of texts is expected", name)
     if not 1 <= len(value) <= MAX_METADATA:
-        _refuse(f"1 to {MAX_METADATA} pairs are expected", name)
+        refuse_argument(f"1 to {MAX_METADATA} pairs are expected", name)
     return value
 
 
 def _variables(value: Any, name: str) -> Any:
     if not isinstance(value, Mapping):
-        _refuse("an object of texts is expected", name)
+        refuse_argument("an object of texts is expected", name)
     written = {variable: {"text": text} if isinstance(text, str) else text for variable, text in value.items()}
     if not all(isinstance(v, Mapping) and isinstance(v.get("text"), str) for v in written.values()):
-        _refuse('each variable is a text, or {"text": …}', name)
+        refuse_argument('each variable is a text, or {"text": …}', name)
     return written
 
 
 def _paths(value: Any, name: str) -> Any:
     if not isinstance(value, list) or not all(isinstance(v, str) and v.startswith("/") for v in value):
-        _refuse("a list of JSON pointers such as /stop_sequence is expected", name)
+        refuse_argument("a list of JSON pointers such as /stop_sequence is expected", name)
     return value
 
 
 _ARGUMENTS: Mapping[str, Callable[[Any, str], Any]] = {
-    "requestMetadata": _metadata,
+    "requestMetadata": checked_metadata,
     "promptVariables": _variables,
     "additionalModelResponseFieldPaths": _paths,
 }
 
 
-def _refuse(what: str, path: str, hint: str | None = None) -> NoReturn:
+def refuse_argument(what: str, path: str, hint: str | None = None) -> NoReturn:
+    """Raise for an argument of ``endpoint_kwargs``."""
     raise UnsupportedError(what, path=f"endpoint_kwargs.{path}", hint=hint)
