@@ -495,3 +495,12 @@ async def test_a_throttled_endpoint_is_asked_again(engine: Engine, document: Mak
     sagemaker.says(lambda _request: replies.pop(0))
     response = await engine.chat(document(limits={"max_attempts": 2, "timeout_s": 20}), "hi")
     assert response.text == HELLO
+
+
+async def test_a_component_that_scales_from_zero_may_be_tried_again(
+    engine: Engine, document: Make, sagemaker: SageMaker
+) -> None:
+    text = "Inference Component has no capacity to process this request. Please try again."
+    sagemaker.says(Reply.json({"Message": text}, 400, x_amzn_errortype="ValidationError"))
+    with pytest.raises(RateLimitedError, match="scales up from zero"):
+        await engine.chat(document(), "hi")

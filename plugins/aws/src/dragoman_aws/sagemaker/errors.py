@@ -46,6 +46,7 @@ _CHECK = "check the adapter's model, connection.region and connection.inference_
 #: of sagemaker-runtime, botocore 1.44.5; those about credentials: AWS common errors, read 2026-11.
 RULES: Mapping[str, Rule] = {
     "validationerror": Rule(InvalidRequestError, hint=_CHECK),
+    "validation_error": Rule(InvalidRequestError, hint=_CHECK),
     "validation": Rule(InvalidRequestError, hint=_CHECK),
     "resourcenotfound": Rule(ModelNotFoundError, hint=_CHECK),
     "unknownoperation": Rule(ModelNotFoundError, hint="check connection.endpoint_url"),
@@ -73,6 +74,7 @@ _BY_STATUS: Mapping[int, Rule] = {
     ),
     424: Rule(ServerError),
 }
+_SCALING = Rule(RateLimitedError, hint="the inference component scales up from zero; try again in a few minutes")
 #: ``ErrorCode`` of a ModelStreamError -> class.
 _STREAM_CODES: Mapping[str, type[ProviderError]] = {"ModelInvocationTimeExceeded": CallTimeoutError}
 
@@ -86,6 +88,9 @@ def error_of(reply: WireReply, who: str, read: ReadMessage) -> ProviderError:
         read: Reads what the container itself said.
     """
     body = _body(reply.body)
+    inside = body.get("error")
+    if isinstance(inside, dict):  # the OpenAI route
+        body = inside
     code = _type(reply.headers.get(ERROR_TYPE_HEADER) or body.get("__type") or body.get("code"))
     if "OriginalStatusCode" in body or "OriginalMessage" in body:
         return _model_error(body, code, reply, read)
@@ -134,7 +139,8 @@ def _model_error(body: Mapping[str, Any], code: str | None, reply: WireReply, re
 
 
 def _error(code: str | None, message: str | None, reply: WireReply, who: str, status: int | None) -> ProviderError:
-    rule = RULES.get((code or "").lower().removesuffix("exception")) or _BY_STATUS.get(status or 0)
+    rule = _SCALING if no_capacity(message or "") else RULES.get((code or "").lower().removesuffix("exception"))
+    rule = rule or _BY_STATUS.get(status or 0)
     if rule is None:
         rule = Rule(ServerError if status is None else error_class_for_status(status))
     text = message or "SageMaker gave no reason"
@@ -152,6 +158,14 @@ def _error(code: str | None, message: str | None, reply: WireReply, who: str, st
         stale_credentials=bool(rule.stale_credentials),
         hint=hint,
     )
+
+
+def no_capacity(message: str) -> bool:
+    """Return whether SageMaker says that no instance is up yet.
+
+    Type and status are those of any validation error (400), so here the text must be read. Recorded August 2026.
+    """
+    return "has no capacity to process this request" in message
 
 
 # --- what is forwarded -------------------------------------------------------------------------------------------

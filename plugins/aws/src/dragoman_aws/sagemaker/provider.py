@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 
-from dragoman.errors import DocumentError, Problem
+from dragoman.errors import DocumentError, Problem, UnsupportedError
 from dragoman.plugin import Context, Provider, Session, Target
 
 from dragoman_aws.identity.authorizer import authorizer
@@ -15,6 +15,7 @@ from dragoman_aws.sagemaker.asynchronous import AsyncSession
 from dragoman_aws.sagemaker.codec import Endpoint, InvokeCodec
 from dragoman_aws.sagemaker.connection import S3Places, SageMakerConnection
 from dragoman_aws.sagemaker.s3 import Objects
+from dragoman_aws.signing import Signer
 
 #: The service's name in a signature.
 SERVICE = "sagemaker"
@@ -28,8 +29,10 @@ class SageMakerProvider(Provider):
     def open(self, target: Target, context: Context) -> Session:
         region = choose_region(target.connection, os.environ).name
         connection: SageMakerConnection = target.connection
-        payload = context.payload(target)
         endpoint = endpoint_of(target, region)
+        if connection.route == "openai":
+            return _open_route(target, context, endpoint, region)
+        payload = context.payload(target)
         signer = authorizer(target, context, service=SERVICE, region=region)
         if connection.invocation == "realtime":
             return context.codec_session(InvokeCodec(endpoint, payload), signer)
@@ -37,6 +40,19 @@ class SageMakerProvider(Provider):
         keeper = authorizer(target, context, service="s3", region=region)
         objects = Objects(context, keeper, region, places.endpoint_url)
         return AsyncSession(context, endpoint, payload, signer, places=places, objects=objects)
+
+
+def _open_route(target: Target, context: Context, endpoint: Endpoint, region: str) -> Session:
+    if target.mapping is not None or target.prompt is not None:
+        problem = Problem("mapping", "means nothing on the route openai", "remove it, or connection.route")
+        raise DocumentError(f"provider {target.provider}", [problem])
+    try:
+        from dragoman_aws.sagemaker.openai_route import RouteAuthorizer, RouteCodec
+    except ModuleNotFoundError as error:
+        hint = "pip install 'dragoman-aws[openai]'"
+        raise UnsupportedError(f"needs {error.name}", path="connection.route", hint=hint) from None
+    who = RouteAuthorizer(context, Identity.of(target, region), Signer(SERVICE, region))
+    return context.codec_session(RouteCodec(endpoint, target.connection), who)
 
 
 def endpoint_of(target: Target, region: str) -> Endpoint:
