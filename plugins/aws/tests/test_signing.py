@@ -8,12 +8,12 @@ from datetime import UTC, datetime
 from urllib.parse import parse_qs, quote, urlsplit
 
 import pytest
-from botocore.auth import S3SigV4Auth, SigV4Auth, SigV4QueryAuth
+from botocore.auth import SIGNED_HEADERS_BLACKLIST, S3SigV4Auth, SigV4Auth, SigV4QueryAuth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 from dragoman.plugin import WireRequest
 from dragoman.secret import Secret
-from dragoman_aws.signing import Keys, Signer
+from dragoman_aws.signing import UNSIGNED_HEADERS, Keys, Signer
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -81,6 +81,10 @@ def _apart(headers: dict[str, str]) -> dict[str, str]:
 _HEADERS = st.dictionaries(_HEADER_NAMES, _HEADER_VALUES, max_size=6).map(lambda h: dict(_apart(h).values()))
 
 
+#: Older versions of botocore sign a few headers that the present one leaves out, since they change on the way.
+_SIGNED_BY_OLDER_ONES = UNSIGNED_HEADERS - set(SIGNED_HEADERS_BLACKLIST)
+
+
 @settings(max_examples=400)
 @given(
     method=st.sampled_from(["GET", "POST", "put"]),
@@ -96,6 +100,7 @@ _HEADERS = st.dictionaries(_HEADER_NAMES, _HEADER_VALUES, max_size=6).map(lambda
 def test_every_request_is_signed_as_botocore_signs_it(method, scheme, host, path, query, headers, body, keys, scope):
     if keys.session_token is None:  # botocore signs a foreign token; ours is dropped, since it is nobody's
         headers = {name: value for name, value in headers.items() if name.lower() != "x-amz-security-token"}
+    headers = {name: value for name, value in headers.items() if name.lower() not in _SIGNED_BY_OLDER_ONES}
     url = f"{scheme}://{host}{path}" + (f"?{query}" if query else "")
     request = WireRequest(method, url, headers, body)
     signed = Signer(*scope).sign(request, keys, now_s=NOW_S)

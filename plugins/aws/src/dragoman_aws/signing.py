@@ -22,7 +22,7 @@ _EMPTY_SHA256 = sha256(b"").hexdigest()
 #: What every request is signed with anew.
 _OWN_HEADERS = frozenset({"authorization", "date", "x-amz-date", "x-amz-security-token"})
 #: What may change on the way, and is not signed.
-_UNSIGNED_HEADERS = frozenset(
+UNSIGNED_HEADERS = frozenset(
     {
         *("baggage", "connection", "expect", "keep-alive", "proxy-authenticate", "proxy-authorization", "te"),
         *("traceparent", "tracestate", "trailer", "transfer-encoding", "upgrade", "user-agent", "x-amzn-trace-id"),
@@ -120,7 +120,7 @@ class Signer:
         lines: dict[str, str] = {}
         for name, value in headers.items():
             lower = name.lower()
-            if lower not in _UNSIGNED_HEADERS:
+            if lower not in UNSIGNED_HEADERS:
                 text = " ".join(value.split())
                 lines[lower] = f"{lines[lower]},{text}" if lower in lines else text
         if "host" not in lines:
@@ -143,9 +143,10 @@ class Signer:
 
     def _day_key(self, keys: Keys, day: str) -> bytes:
         held = self._held
-        if held is not None and held[0] is keys.secret_access_key and held[1] == day:
+        secret = keys.secret_access_key.reveal()
+        if held is not None and held[1] == day and held[0].reveal() == secret:
             return held[2]
-        key = f"AWS4{keys.secret_access_key.reveal()}".encode()
+        key = f"AWS4{secret}".encode()
         for part in (day, self.region, self.service, "aws4_request"):
             key = hmac.digest(key, part.encode(), "sha256")
         self._held = (keys.secret_access_key, day, key)

@@ -55,11 +55,12 @@ class AwsAuthorizer(Authorizer):
     def __init__(self, context: Context, who: Identity, signer: Signer) -> None:
         self._context = context
         self._who = who
+        self._key = who.key  # asked for with every call
         self.signer = signer
 
     @property
     def identity(self) -> Hashable:
-        return self._who.key
+        return self._key
 
     async def acquire(self) -> Credentials:
         given = self._who.keys_from({n: await self._context.secret(s) for n, s in self._who.secrets.items()})
