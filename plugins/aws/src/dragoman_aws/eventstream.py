@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from binascii import crc32
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import lru_cache
 from struct import Struct
 from typing import NamedTuple
 
@@ -24,8 +25,9 @@ _PRELUDE_BYTES = 12
 _CRC_BYTES = 4
 _UINT32 = Struct(">I")
 
-#: Different header blocks whose parse is kept by one stream. Streams repeat a handful of them.
-_KEPT_BLOCKS = 32
+#: Header blocks whose parse is kept, by all streams together: a service's streams repeat a handful of them.
+_KEPT_BLOCKS = 64
+_KEPT_BLOCK_BYTES = 256
 
 
 class EventFrame(NamedTuple):
@@ -47,12 +49,11 @@ class EventFrame(NamedTuple):
 class EventStream:
     """Cuts one stream into :class:`EventFrame`; a codec's ``framing``."""
 
-    __slots__ = ("_blocks", "_held", "_needed")
+    __slots__ = ("_held", "_needed")
 
     def __init__(self) -> None:
         self._held = bytearray()
         self._needed = _PRELUDE_BYTES  # bytes until something can be read
-        self._blocks: dict[bytes, _Block] = {}
 
     def feed(self, piece: bytes) -> Iterable[EventFrame]:
         """Return the messages that are complete with this piece.
@@ -94,19 +95,11 @@ class EventStream:
             if crc32(view[start + 8 : payload_end], crc) != _UINT32.unpack_from(view, payload_end)[0]:
                 raise ProtocolError("a message of the event stream has a wrong checksum")
             payload_start = start + _PRELUDE_BYTES + headers_bytes
-            block = self._block(bytes(view[start + _PRELUDE_BYTES : payload_start]))
+            block = _block(bytes(view[start + _PRELUDE_BYTES : payload_start]))
             frames.append(EventFrame(bytes(view[payload_start:payload_end]), *block))
             start += total
         self._needed = _PRELUDE_BYTES
         return start
-
-    def _block(self, raw: bytes) -> _Block:
-        block = self._blocks.get(raw)
-        if block is None:
-            block = _parse(raw)
-            if len(self._blocks) < _KEPT_BLOCKS:
-                self._blocks[raw] = block
-        return block
 
 
 def _then_raise(frames: list[EventFrame], error: ProtocolError) -> Iterator[EventFrame]:
@@ -137,6 +130,15 @@ class _Block(NamedTuple):
 
 #: The header that names what a message is, by its ``:message-type``.
 _NAMED_BY = {"event": ":event-type", "exception": ":exception-type", "error": ":error-code"}
+
+
+def _block(raw: bytes) -> _Block:
+    return _kept(raw) if len(raw) <= _KEPT_BLOCK_BYTES else _parse(raw)
+
+
+@lru_cache(maxsize=_KEPT_BLOCKS)
+def _kept(raw: bytes) -> _Block:
+    return _parse(raw)
 
 
 def _parse(raw: bytes) -> _Block:

@@ -75,7 +75,7 @@ class ConverseStreamDecoder(StreamDecoder):
 
     def _block_start(self, payload: Payload) -> Events:
         start = payload.get("start") or {}
-        index = payload.get("contentBlockIndex", 0)
+        index = payload["contentBlockIndex"]
         use = start.get("toolUse")
         if use is None or use.get("type") == SERVER_TOOL:
             self._blocks[index] = _OtherBlock(start)
@@ -86,18 +86,14 @@ class ConverseStreamDecoder(StreamDecoder):
 
     def _block_delta(self, payload: Payload) -> Events:
         delta = payload["delta"]
-        index = payload.get("contentBlockIndex", 0)
-        for member, kind in _DELTAS.items():
-            if member in delta:
-                block = self._blocks.get(index)
-                if block is None:
-                    block = self._blocks[index] = kind()
-                return block.add(delta)
-        block = self._blocks.setdefault(index, _OtherBlock({}))
+        block = self._blocks.get(payload["contentBlockIndex"])
+        if block is None:  # text and reasoning have no start
+            kind = next((kind for member, kind in _DELTAS.items() if member in delta), _OtherBlock)
+            block = self._blocks[payload["contentBlockIndex"]] = kind()
         return block.add(delta)
 
     def _block_stop(self, payload: Payload) -> Events:
-        block = self._blocks.pop(payload.get("contentBlockIndex", 0), None)
+        block = self._blocks.pop(payload["contentBlockIndex"], None)
         return block.close(self._extra) if block is not None else ()
 
     def _message_stop(self, payload: Payload) -> Events:
@@ -224,8 +220,8 @@ class _OtherBlock(_Block):
 
     __slots__ = ("_deltas", "_start")
 
-    def __init__(self, start: Payload) -> None:
-        self._start = start
+    def __init__(self, start: Payload | None = None) -> None:
+        self._start = start or {}
         self._deltas: list[Payload] = []
 
     def add(self, delta: Payload) -> Events:
