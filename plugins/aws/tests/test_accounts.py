@@ -20,7 +20,14 @@ from dragoman.secret import Secret
 from dragoman.transport.authorization import CredentialCache
 from dragoman_aws.identity.authorizer import AwsAuthorizer
 from dragoman_aws.identity.clients import Clients
-from dragoman_aws.identity.connection import AwsDefaultAuth, AwsKeysAuth, BedrockApiKeyAuth, Role, WebIdentityAuth
+from dragoman_aws.identity.connection import (
+    AwsDefaultAuth,
+    AwsKeysAuth,
+    AwsProfileAuth,
+    BedrockApiKeyAuth,
+    Role,
+    WebIdentityAuth,
+)
 from dragoman_aws.identity.identity import Identity
 from dragoman_aws.identity.sources import acquire
 from dragoman_aws.signing import Keys, Signer
@@ -293,6 +300,31 @@ def test_clients_of_one_identity_share_a_session(cloud, theirs):
     credentials = theirs._session.get_credentials()
     assert len(arns) == 1
     assert credentials.method == "dragoman"
+
+
+@pytest.mark.parametrize("profile", ["team", "nobody"])
+def test_a_profile_in_the_environment_changes_no_named_identity(cloud, theirs, monkeypatch, profile):
+    monkeypatch.setenv("AWS_PROFILE", profile)
+    bedrock = theirs.client("bedrock", endpoint_url=cloud.url)
+    assert bedrock.list_inference_profiles()["inferenceProfileSummaries"]
+    bedrock.close()
+
+
+@pytest.mark.parametrize("kind", ["aws_default", "aws_profile", "aws_keys"])
+def test_clients_of_identities_without_roles(cloud, gateway, monkeypatch, tmp_path, kind):
+    keys = f"aws_access_key_id={gateway.access_key_id}\naws_secret_access_key={gateway.secret_access_key}\n"
+    (tmp_path / "config").write_text(f"[profile team]\n{keys}")
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "config"))
+    monkeypatch.setenv("AWS_PROFILE", "team")
+    auth = {
+        "aws_default": AwsDefaultAuth(),
+        "aws_profile": AwsProfileAuth(kind="aws_profile", profile="team"),
+        "aws_keys": KEYS,
+    }
+    given = keys_of(gateway) if kind == "aws_keys" else None
+    sts = Clients(identity(cloud, auth=auth[kind]), given).client("sts", endpoint_url=cloud.url)
+    assert sts.get_caller_identity()["Arn"] == gateway.arn
+    sts.close()
 
 
 def test_a_bearer_token_in_the_environment_makes_no_call(cloud, theirs, monkeypatch):

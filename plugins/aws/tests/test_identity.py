@@ -133,6 +133,24 @@ async def test_a_profile_without_credentials_does_not_fall_back_on_the_environme
         await who(auth={"kind": "aws_profile", "profile": "empty"})
 
 
+async def test_a_profile_that_the_environment_names_is_part_of_the_default_chain_alone(who, sts, files, monkeypatch):
+    monkeypatch.setenv("AWS_PROFILE", "team")
+    assert await who() == "file"
+    monkeypatch.setenv("AWS_PROFILE", "nobody")
+    with pytest.raises(SecretError, match="nobody"):
+        await who(region="us-west-1")
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", NAMED.access_key_id)
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", NAMED.secret_access_key)
+    assert await who(auth={"kind": "aws_keys"}, roles=[{"arn": ROLE}]) == f"{ROLE}/dragoman #1"
+    assert await who(auth={"kind": "aws_profile", "profile": "team"}) == "file"
+
+
+async def test_shared_files_that_are_broken(who, files):
+    files("[profile team\nthis is no file of AWS")
+    with pytest.raises(SecretError, match="Unable to parse config file"):
+        await who(auth={"kind": "aws_profile", "profile": "team"})
+
+
 async def test_a_profile_with_a_role_of_its_own(who, sts, files):
     keys = f"aws_access_key_id={FILE.access_key_id}\naws_secret_access_key={FILE.secret_access_key}\n"
     files(f"[profile source]\n{keys}[profile team]\nrole_arn={ROLE}\nsource_profile=source\nrole_session_name=s1\n")

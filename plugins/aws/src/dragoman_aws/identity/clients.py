@@ -23,7 +23,7 @@ from botocore.credentials import (
 from botocore.tokens import FrozenAuthToken, TokenProviderChain
 from dragoman.secret import Secret
 
-from dragoman_aws.identity.connection import AwsKeysAuth, AwsProfileAuth, WebIdentityAuth
+from dragoman_aws.identity.connection import AwsDefaultAuth, AwsProfileAuth
 from dragoman_aws.identity.identity import Identity
 from dragoman_aws.identity.sources import SdkSession, acquire
 from dragoman_aws.signing import Keys
@@ -43,13 +43,17 @@ class Clients:
 
     def __init__(self, identity: Identity, given: Keys | None = None, *, api_key: Secret | None = None) -> None:
         auth = identity.auth
-        self._session = SdkSession(identity, profile=auth.profile if isinstance(auth, AwsProfileAuth) else None)
+        own_chain = isinstance(auth, AwsDefaultAuth | AwsProfileAuth) and not identity.roles
+        self._session = SdkSession(
+            identity,
+            profile=auth.profile if isinstance(auth, AwsProfileAuth) and own_chain else None,
+            default_profile=isinstance(auth, AwsDefaultAuth) and own_chain,
+        )
         self._scheme = "sigv4" if api_key is None else "httpBearerAuth"
         self._session.register_component("token_provider", TokenProviderChain([_Token(api_key)] if api_key else []))
-        # botocore renews by itself what its own chain finds.
-        if identity.roles or isinstance(auth, AwsKeysAuth | WebIdentityAuth):
-            resolver = CredentialResolver([_Roles(identity, given)])
-            self._session.register_component("credential_provider", resolver)
+        if not own_chain:  # which botocore renews by itself
+            providers = [_Acquired(identity, given)] if api_key is None else []
+            self._session.register_component("credential_provider", CredentialResolver(providers))
 
     def client(
         self,
@@ -81,7 +85,7 @@ class Clients:
         return self._session.create_client(service, endpoint_url=endpoint_url, config=config)
 
 
-class _Roles(CredentialProvider):  # type: ignore[misc]
+class _Acquired(CredentialProvider):  # type: ignore[misc]
     """Feeds botocore what :func:`acquire` obtains; botocore asks again ten minutes before the end."""
 
     METHOD = "dragoman"

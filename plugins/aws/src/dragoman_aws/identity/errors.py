@@ -18,6 +18,7 @@ from dragoman.errors import (
     ProviderError,
     RateLimitedError,
     SecretError,
+    ServerError,
     error_class_for_status,
 )
 
@@ -38,6 +39,7 @@ _BY_CODE: dict[str, type[ProviderError]] = {
     **dict.fromkeys(STALE_CODES, AuthenticationError),
     "AccessDenied": PermissionDeniedError,
     "AccessDeniedException": PermissionDeniedError,
+    "IDPCommunicationError": ServerError,
     "IDPRejectedClaim": PermissionDeniedError,
     "RegionDisabledException": PermissionDeniedError,
     "Throttling": RateLimitedError,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import closing
 from datetime import datetime
-from functools import cache, partial
+from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -54,10 +54,15 @@ class SdkSession(botocore.session.Session):  # type: ignore[misc]
     """A botocore session of an identity's region, which takes no address from the environment or the shared files.
 
     What botocore itself asks STS for, in its chain of credentials, goes to the identity's address of STS.
+
+    Args:
+        identity: Whose region and address of STS.
+        profile: A profile that is named; ``None`` = none.
+        default_profile: Whether ``AWS_PROFILE`` may name one instead.
     """
 
-    def __init__(self, identity: Identity, *, profile: str | None = None) -> None:
-        super().__init__(profile=profile)
+    def __init__(self, identity: Identity, *, profile: str | None = None, default_profile: bool = False) -> None:
+        super().__init__(None if default_profile else {"profile": _NO_PROFILE}, profile=profile)
         self.register_component("data_loader", _data_loader())
         self._sts_endpoint_url = identity.sts_endpoint_url
         self.set_config_variable("region", identity.region)
@@ -71,6 +76,10 @@ class SdkSession(botocore.session.Session):  # type: ignore[misc]
         return super().create_client(service_name, *args, **kwargs)
 
 
+#: A variable of a session that is read from nowhere: no member of a file, no variable, no default, no conversion.
+_NO_PROFILE = (None, None, None, None)
+
+
 @cache
 def _data_loader() -> Any:
     """Return the one loader that parses botocore's data files; each session would parse them again."""
@@ -81,7 +90,8 @@ def _data_loader() -> Any:
 
 
 def _default(identity: Identity, auth: AwsDefaultAuth, given: Keys | None) -> Acquired:
-    return _from_chain(identity, SdkSession(identity), "give the process an AWS identity, or choose another auth.kind")
+    session = SdkSession(identity, default_profile=True)
+    return _from_chain(identity, session, "give the process an AWS identity, or choose another connection.auth.kind")
 
 
 def _profile(identity: Identity, auth: AwsProfileAuth, given: Keys | None) -> Acquired:
@@ -164,8 +174,12 @@ def _request(role: Role) -> dict[str, Any]:
 
 def _ask_sts(identity: Identity, keys: Keys | None, operation: str, asked: dict[str, Any], who: str) -> Acquired:
     """Call STS with the keys, or unsigned where there are none."""
-    with closing(_sts(identity, keys)) as sts:
-        answer = ask("AWS STS", who, partial(getattr(sts, operation), **asked))
+
+    def call() -> Any:
+        with closing(_sts(identity, keys)) as sts:
+            return getattr(sts, operation)(**asked)
+
+    answer = ask("AWS STS", who, call)
     issued = answer["Credentials"]
     return Acquired(
         _keys(issued["AccessKeyId"], issued["SecretAccessKey"], issued["SessionToken"]),
