@@ -2,52 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from statistics import median
-from typing import NamedTuple
 
-FLOOR = "bare_aiohttp"
-REFERENCE = "openai_sdk"
-SUBJECT = "dragoman_engine"
-
-
-class Row(NamedTuple):
-    """What is measured: ``call`` or ``stream``, with a conversation of so many messages."""
-
-    operation: str
-    messages: int
-
-    def __str__(self) -> str:
-        return f"{self.operation}, {self.messages} messages"
-
-
-class Target(NamedTuple):
-    """At most this many times the CPU of the other contender."""
-
-    operation: str
-    against: str
-    at_most: float
-
-
-ROWS = [Row(operation, messages) for operation in ("call", "stream") for messages in (2, 20)]
-TARGETS = [
-    Target("call", REFERENCE, 0.20),
-    Target("call", FLOOR, 2.5),
-    Target("stream", REFERENCE, 0.08),
-    Target("stream", FLOOR, 2.5),
-]
+from suites import Row, Suite
 
 
 @dataclass
 class Samples:
     """CPU µs of one call or stream: row -> contender -> one figure a round, in the order of the rounds."""
 
-    titles: Mapping[str, str]
+    suite: Suite
+    names: Sequence[str]
     us: dict[Row, dict[str, list[float]]] = field(default_factory=dict)
 
     def add(self, row: Row, contender: str, us: float) -> None:
         self.us.setdefault(row, {}).setdefault(contender, []).append(us)
+
+    def title(self, contender: str) -> str:
+        return self.suite.contenders[contender]
 
     def median_us(self, row: Row, contender: str) -> float:
         return median(self.us[row][contender])
@@ -61,16 +35,15 @@ class Samples:
 
 
 def medians(samples: Samples) -> list[list[str]]:
-    """Return the table of CPU µs, each with its ratio to the floor and to the reference."""
-    head = ["CPU µs (times bare aiohttp, times openai SDK)", *map(str, samples.us)]
-    return [
-        head,
-        *([title, *(_cell(samples, row, name) for row in samples.us)] for name, title in samples.titles.items()),
-    ]
+    """Return the table of CPU µs, each with its ratios to those that the suite compares with."""
+    compared = ", ".join(f"times {samples.title(name)}" for name in samples.suite.compared)
+    head = [f"CPU µs ({compared})", *map(str, samples.us)]
+    rows = [[samples.title(name), *(_cell(samples, row, name) for row in samples.us)] for name in samples.names]
+    return [head, *rows]
 
 
 def _cell(samples: Samples, row: Row, contender: str) -> str:
-    ratios = ", ".join(_number(samples.ratio(row, contender, other)) for other in (FLOOR, REFERENCE))
+    ratios = ", ".join(_number(samples.ratio(row, contender, other)) for other in samples.suite.compared)
     return f"{samples.median_us(row, contender):,.0f} ({ratios})"
 
 
@@ -78,11 +51,11 @@ def reached(samples: Samples) -> list[list[str]]:
     """Return the table of targets, with what was measured."""
     table = [["Dragoman", "at most", "measured", ""]]
     for row in samples.us:
-        for target in TARGETS:
-            ratio = samples.ratio(row, SUBJECT, target.against)
+        for target in samples.suite.targets:
+            ratio = samples.ratio(row, samples.suite.subject, target.against)
             if target.operation == row.operation and ratio is not None:
                 verdict = "reached" if ratio <= target.at_most else "missed"
-                what = f"{row}, of {samples.titles[target.against]}"
+                what = f"{row}, of {samples.title(target.against)}"
                 table.append([what, f"{target.at_most:.2f}", f"{ratio:.3f}", verdict])
     return table
 

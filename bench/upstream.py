@@ -1,8 +1,8 @@
-"""A server with one fixed answer, in a process of its own: what every contender talks to.
+"""A server with fixed answers, in a process of its own: what every contender talks to.
 
-It speaks OpenAI's chat-completions protocol over HTTP/1.1 with keep-alive. Everything it says is made beforehand, so
-that its own cost is small and the same for all. A stream is sent at once, each event as one HTTP chunk, as real
-servers do. Members and headers are those that api.openai.com sends (looked up 2026-11).
+It speaks OpenAI's chat completions and Bedrock's Converse over HTTP/1.1 with keep-alive. Everything it says is made
+beforehand, so that its own cost is small and the same for all. A stream is sent at once, each event as one HTTP chunk,
+as real servers do.
 
     python upstream.py        prints its port and serves until its standard input ends
 """
@@ -11,92 +11,24 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import json
 import re
 import sys
-from typing import Any
 
-#: JSON chunks of a stream: the role, the text, the finish, the usage. ``[DONE]`` comes on top.
-CHUNKS = 50
-WORDS = [f" word{number}" for number in range(CHUNKS - 3)]
-ANSWER = "".join(WORDS)
+import upstream_bedrock
+import upstream_openai
 
-_USAGE = {
-    "prompt_tokens": 42,
-    "completion_tokens": 94,
-    "total_tokens": 136,
-    "prompt_tokens_details": {"cached_tokens": 0, "audio_tokens": 0},
-    "completion_tokens_details": {
-        "reasoning_tokens": 0,
-        "audio_tokens": 0,
-        "accepted_prediction_tokens": 0,
-        "rejected_prediction_tokens": 0,
-    },
-}
-_COMMON = {
-    "id": "chatcmpl-BdZgJX1V9Qq0cKzW5nS8yH2tRu4Lm",
-    "created": 1763596800,
-    "model": "gpt-4o-mini-2024-07-18",
-    "service_tier": "default",
-    "system_fingerprint": "fp_560af6e559",
-}
-_HEADERS = """\
-HTTP/1.1 200 OK
-Date: Fri, 20 Nov 2026 00:00:00 GMT
-Content-Type: {content_type}
-{length}
-Connection: keep-alive
-access-control-expose-headers: X-Request-ID
-openai-organization: dragoman
-openai-processing-ms: 341
-openai-project: proj_bench
-openai-version: 2020-10-01
-x-envoy-upstream-service-time: 361
-x-ratelimit-limit-requests: 10000
-x-ratelimit-limit-tokens: 200000
-x-ratelimit-remaining-requests: 9999
-x-ratelimit-remaining-tokens: 199984
-x-ratelimit-reset-requests: 8.64s
-x-ratelimit-reset-tokens: 4ms
-x-request-id: req_7c1b0e2f8a5d4c6b9e3f1a2d4c5b6a79
-strict-transport-security: max-age=31536000; includeSubDomains; preload
-x-content-type-options: nosniff
-cf-cache-status: DYNAMIC
-Server: bench
-
-"""
-
-
-def _head(content_type: str, length: str) -> bytes:
-    return _HEADERS.format(content_type=content_type, length=length).replace("\n", "\r\n").encode()
-
-
-def _whole_answer() -> bytes:
-    message: dict[str, Any] = {"role": "assistant", "content": ANSWER, "refusal": None, "annotations": []}
-    choice = {"index": 0, "message": message, "logprobs": None, "finish_reason": "stop"}
-    body = json.dumps({**_COMMON, "object": "chat.completion", "choices": [choice], "usage": _USAGE}).encode()
-    return _head("application/json", f"Content-Length: {len(body)}") + body
-
-
-def _streamed_answer() -> bytes:
-    deltas: list[dict[str, Any]] = [{"role": "assistant", "content": "", "refusal": None}]
-    deltas += [{"content": word} for word in WORDS]
-    choices: list[list[dict[str, Any]]] = [
-        [{"index": 0, "delta": delta, "logprobs": None, "finish_reason": None}] for delta in deltas
-    ]
-    choices.append([{"index": 0, "delta": {}, "logprobs": None, "finish_reason": "stop"}])
-    chunks = [{**_COMMON, "object": "chat.completion.chunk", "choices": choice, "usage": None} for choice in choices]
-    chunks.append({**_COMMON, "object": "chat.completion.chunk", "choices": [], "usage": _USAGE})
-    events = [f"data: {json.dumps(chunk, separators=(',', ':'))}\n\n" for chunk in chunks]
-    pieces = [f"{len(event):x}\r\n{event}\r\n" for event in [*events, "data: [DONE]\n\n"]]
-    head = _head("text/event-stream; charset=utf-8", "Transfer-Encoding: chunked")
-    return head + "".join([*pieces, "0\r\n\r\n"]).encode()
-
-
-_WHOLE = _whole_answer()
-_STREAMED = _streamed_answer()
 _LENGTH = re.compile(rb"\r\ncontent-length: *(\d+)", re.IGNORECASE)
 _WANTS_STREAM = re.compile(rb'"stream": ?true')
+_MODEL = b"POST /model/"
+_CONVERSE_STREAM = b"/converse-stream "
+
+
+def answer_to(head: bytes, body: bytes) -> bytes:
+    """Return what the server says to a request."""
+    if head.startswith(_MODEL):
+        line = head[: head.find(b"\r\n")]
+        return upstream_bedrock.STREAMED if _CONVERSE_STREAM in line else upstream_bedrock.WHOLE
+    return upstream_openai.STREAMED if _WANTS_STREAM.search(body) else upstream_openai.WHOLE
 
 
 class Upstream(asyncio.Protocol):
@@ -116,8 +48,8 @@ class Upstream(asyncio.Protocol):
             size = end + 4 + (int(length[1]) if length else 0)
             if len(self._received) < size:
                 return
-            body, self._received = self._received[end:size], self._received[size:]
-            self._transport.write(_STREAMED if _WANTS_STREAM.search(body) else _WHOLE)
+            head, body, self._received = self._received[:end], self._received[end:size], self._received[size:]
+            self._transport.write(answer_to(head, body))
 
 
 async def main() -> None:
