@@ -61,11 +61,20 @@ def _is_constant(node: Node) -> bool:
 
 
 class _Step(NamedTuple):
-    """One part of a path: its text, and how to take it. A projection also stops where no element has what it asks."""
+    """One part of a path: its text, and how to take it.
+
+    ``name`` is a member's, which may be there and be null. A projection also stops where no element has what it asks.
+    """
 
     text: str
     search: Callable[[Any], Any]
+    name: str | None = None
     projects: bool = False
+
+    def misses(self, value: Any, inner: Any) -> bool:
+        if inner is None:
+            return not (isinstance(value, dict) and self.name in value)
+        return self.projects and bool(value) and not inner
 
 
 def _steps(node: Node) -> list[_Step]:
@@ -85,7 +94,8 @@ def _steps(node: Node) -> list[_Step]:
         return [*_steps(left), _Step(opened + inside, search_of(projected), projects=True)]
     if kind in ("identity", "current"):
         return []
-    return [_Step(_TEXTS[kind](node) if kind in _TEXTS else f"({kind.replace('_', ' ')})", search_of(node))]
+    text = _TEXTS[kind](node) if kind in _TEXTS else f"({kind.replace('_', ' ')})"
+    return [_Step(text, search_of(node), name=node["value"] if kind == "field" else None)]
 
 
 _PROJECTIONS = {"projection": "[*]", "filter_projection": "[?…]", "value_projection": ".*"}
@@ -108,7 +118,7 @@ def _walk(steps: list[_Step], value: Any) -> str:
     found = ""
     for step in steps:
         inner = step.search(value)
-        if inner is None or (step.projects and value and not inner):
+        if step.misses(value, inner):
             place = f"{found.lstrip('.')} is" if found else "the whole is"
             return f"{place} {kind_of(value)}, without {step.text.lstrip('.')}"
         found, value = found + step.text, inner

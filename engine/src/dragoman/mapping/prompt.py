@@ -69,8 +69,8 @@ class PromptWriter:
         held: _Turn | None = None
         for index, message in enumerate(messages[first:], first):
             at = f"messages[{index}]"
-            text = text_of(message.parts, at)
-            turn = _Turn(_speaker(message, at), text.strip() if self._strip else text, at)
+            role, text = _speaker(message, at), text_of(message.parts, at)
+            turn = _Turn(role, text.strip() if self._strip else text, at)
             if held is not None and held.role == turn.role and self._joins(turn.role):
                 held = held._replace(text=held.text + BLANK_LINE + turn.text)
                 continue

@@ -8,11 +8,10 @@ element, and an object or a list of which nothing is left.
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final, NamedTuple
-
-import orjson
 
 from dragoman.errors import DocumentError, Problem, UnsupportedError
 from dragoman.mapping.expressions import Expression, ExpressionRefused, Node, children, compile_expression
@@ -62,6 +61,8 @@ class Skeleton:
             known = ", ".join(missing.known)
             message = f"this mapping has no case for {missing.word} (it has {known})"
             raise UnsupportedError(message, path=view.origins.get(id(missing.scope), missing.path)) from None
+        if body is ABSENT:
+            body = {}
         rest = {name: value for name, value in model_kwargs.items() if not self.reads.holds("model_kwargs", name)}
         return self._kwargs.add(body, rest) if rest else body
 
@@ -147,7 +148,7 @@ def word_of(value: Any) -> str:
         return value
     if isinstance(value, float) and value.is_integer():
         value = int(value)
-    return orjson.dumps(value).decode()
+    return json.dumps(value, separators=(",", ":"), default=str)
 
 
 # --- compiling ---------------------------------------------------------------------------------------------------
@@ -275,6 +276,7 @@ class _Compiler:
         elements = self._trace(expression, f"{path}.$each", place)
         if _holds_list(expression.tree):
             self.problem(f"{path}.$each", "takes its list from the request, not from a literal")
+        self._note(elements - _NOT_WHOLE)
         search = expression.search
         do = self.node(value["do"], f"{path}.do", place.below(elements)) or _constant(value["do"])
 
