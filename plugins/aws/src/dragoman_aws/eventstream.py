@@ -23,6 +23,7 @@ MAX_PAYLOAD_BYTES = 24 * 1024 * 1024
 _PRELUDE = Struct(">III")
 _PRELUDE_BYTES = 12
 _CRC_BYTES = 4
+_AROUND_BYTES = _PRELUDE_BYTES + _CRC_BYTES
 _UINT32 = Struct(">I")
 
 #: Header blocks whose parse is kept, by all streams together: a service's streams repeat a handful of them.
@@ -61,16 +62,19 @@ class EventStream:
         Where one is broken, those before it are returned and then ``ProtocolError`` is raised.
         """
         held = self._held
-        held += piece
-        if len(held) < self._needed:
-            return ()
+        if held:
+            held += piece
+            if len(held) < self._needed:
+                return ()
+            piece = bytes(held)
+            held.clear()
         frames: list[EventFrame] = []
         try:
-            with memoryview(held) as view:
-                read = self._read(view, frames)
+            read = self._read(piece, frames)
         except ProtocolError as error:
             return _then_raise(frames, error)
-        del held[:read]
+        if read < len(piece):
+            held += piece[read:]
         return frames
 
     def end(self) -> Iterable[EventFrame]:
@@ -79,24 +83,25 @@ class EventStream:
             raise ProtocolError(f"the event stream ended inside a message, {len(self._held)} bytes into it")
         return ()
 
-    def _read(self, view: memoryview, frames: list[EventFrame]) -> int:
+    def _read(self, data: bytes, frames: list[EventFrame]) -> int:
         """Append every complete message and return how many bytes they took."""
-        start, size = 0, len(view)
+        start, size = 0, len(data)
         while size - start >= _PRELUDE_BYTES:
-            total, headers_bytes, prelude_crc = _PRELUDE.unpack_from(view, start)
-            crc = crc32(view[start : start + 8])
+            total, headers_bytes, prelude_crc = _PRELUDE.unpack_from(data, start)
+            crc = crc32(data[start : start + 8])
             if crc != prelude_crc:
                 raise ProtocolError("a message of the event stream has a wrong prelude checksum")
-            _check_lengths(total, headers_bytes)
+            if headers_bytes > MAX_HEADERS_BYTES or not 0 <= total - headers_bytes - _AROUND_BYTES <= MAX_PAYLOAD_BYTES:
+                raise _wrong_lengths(total, headers_bytes)
             if size - start < total:
                 self._needed = total
                 return start
             payload_end = start + total - _CRC_BYTES
-            if crc32(view[start + 8 : payload_end], crc) != _UINT32.unpack_from(view, payload_end)[0]:
+            if crc32(data[start + 8 : payload_end], crc) != _UINT32.unpack_from(data, payload_end)[0]:
                 raise ProtocolError("a message of the event stream has a wrong checksum")
             payload_start = start + _PRELUDE_BYTES + headers_bytes
-            block = _block(bytes(view[start + _PRELUDE_BYTES : payload_start]))
-            frames.append(EventFrame(bytes(view[payload_start:payload_end]), *block))
+            event, kind, headers = _block(data[start + _PRELUDE_BYTES : payload_start])
+            frames.append(EventFrame(data[payload_start:payload_end], event, kind, headers))
             start += total
         self._needed = _PRELUDE_BYTES
         return start
@@ -107,14 +112,12 @@ def _then_raise(frames: list[EventFrame], error: ProtocolError) -> Iterator[Even
     raise error
 
 
-def _check_lengths(total: int, headers_bytes: int) -> None:
-    payload_bytes = total - headers_bytes - _PRELUDE_BYTES - _CRC_BYTES
+def _wrong_lengths(total: int, headers_bytes: int) -> ProtocolError:
     if headers_bytes > MAX_HEADERS_BYTES:
-        raise ProtocolError(f"a message of the event stream has more than {MAX_HEADERS_BYTES} bytes of headers")
-    if payload_bytes > MAX_PAYLOAD_BYTES:
-        raise ProtocolError(f"a message of the event stream is longer than {MAX_PAYLOAD_BYTES} bytes")
-    if payload_bytes < 0:
-        raise ProtocolError("a message of the event stream contradicts itself about its length")
+        return ProtocolError(f"a message of the event stream has more than {MAX_HEADERS_BYTES} bytes of headers")
+    if total - headers_bytes - _AROUND_BYTES > MAX_PAYLOAD_BYTES:
+        return ProtocolError(f"a message of the event stream is longer than {MAX_PAYLOAD_BYTES} bytes")
+    return ProtocolError("a message of the event stream contradicts itself about its length")
 
 
 # --- headers -----------------------------------------------------------------------------------------------------
