@@ -12,6 +12,7 @@ import pluggy
 
 from dragoman.provider import (
     CallObservation,
+    ImporterDescription,
     PredefinedAdapter,
     ProviderDescription,
     SecretSourceDescription,
@@ -43,6 +44,12 @@ def dragoman_adapters(secrets: SecretView) -> Iterable[PredefinedAdapter]:
 @hookspec
 def dragoman_secret_sources() -> Iterable[SecretSourceDescription]:
     """Describe places where secrets can come from. Called once, when the plugin loads."""
+    raise NotImplementedError
+
+
+@hookspec
+def dragoman_importers() -> Iterable[ImporterDescription]:
+    """Describe foreign documents that the plugin turns into adapters. Called once, when the plugin loads."""
     raise NotImplementedError
 
 

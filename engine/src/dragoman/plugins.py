@@ -19,7 +19,13 @@ import pluggy
 
 from dragoman import hookspecs
 from dragoman.errors import PluginError
-from dragoman.provider import PLUGIN_API, CallObservation, ProviderDescription, SecretSourceDescription
+from dragoman.provider import (
+    PLUGIN_API,
+    CallObservation,
+    ImporterDescription,
+    ProviderDescription,
+    SecretSourceDescription,
+)
 
 ENTRY_POINT_GROUP = "dragoman.plugins"
 
@@ -41,6 +47,7 @@ class LoadedPlugin:
     version: str
     providers: tuple[ProviderDescription, ...] = ()
     secret_sources: tuple[SecretSourceDescription, ...] = ()
+    importers: tuple[ImporterDescription, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +78,11 @@ class Plugins:
     def secret_sources(self) -> Mapping[str, SecretSourceDescription]:
         """Every kind of secret source that plugins bring, by its kind."""
         return {d.kind: d for plugin in self.loaded for d in plugin.secret_sources}
+
+    @property
+    def importers(self) -> Mapping[str, ImporterDescription]:
+        """Every importer by its name."""
+        return {d.name: d for plugin in self.loaded for d in plugin.importers}
 
     @cached_property
     def observers(self) -> tuple[tuple[str, Observer], ...]:
@@ -163,28 +175,32 @@ class _Loading:
         self.failed.append(FailedPlugin(candidate.name, *_distribution(candidate), reason))
 
     def refuse_shared_kinds(self) -> None:
-        """Refuse every plugin that brings a kind which another one brings too."""
+        """Refuse every plugin that brings a kind, or an importer's name, which another one brings too."""
         owners: dict[str, list[str]] = {}
         for plugin in self.loaded:
-            for kind in [d.kind for d in plugin.providers] + [d.kind for d in plugin.secret_sources]:
-                owners.setdefault(kind, []).append(plugin.name)
-        for kind, names in owners.items():
+            kinds = [d.kind for d in plugin.providers] + [d.kind for d in plugin.secret_sources]
+            for brought in [*(f"kind {k!r}" for k in kinds), *(f"importer {d.name!r}" for d in plugin.importers)]:
+                owners.setdefault(brought, []).append(plugin.name)
+        for brought, names in owners.items():
             if len(names) < 2:
                 continue
             for plugin in [p for p in self.loaded if p.name in names]:
                 self.loaded.remove(plugin)
                 self.manager.unregister(name=plugin.name)
-                reason = f"the kind {kind!r} is brought by several plugins ({', '.join(names)}); none of them is used"
+                reason = f"the {brought} is brought by several plugins ({', '.join(names)}); none of them is used"
                 self.failed.append(FailedPlugin(plugin.name, plugin.distribution, plugin.version, reason))
 
     def _describe(self, candidate: EntryPoint) -> LoadedPlugin:
         providers = _call_one(self.manager, candidate.name, "dragoman_providers", {})
         sources = _call_one(self.manager, candidate.name, "dragoman_secret_sources", {})
+        importers = _call_one(self.manager, candidate.name, "dragoman_importers", {})
+        _check_all(importers, ImporterDescription, "dragoman_importers")
         _check_all(providers, ProviderDescription, "dragoman_providers")
         _check_all(sources, SecretSourceDescription, "dragoman_secret_sources")
         if twice := [k for k, n in Counter(d.kind for d in providers).items() if n > 1]:
             raise PluginError(f"describes the provider {twice[0]!r} twice")
-        return LoadedPlugin(candidate.name, *_distribution(candidate), tuple(providers), tuple(sources))
+        brought = (tuple(providers), tuple(sources), tuple(importers))
+        return LoadedPlugin(candidate.name, *_distribution(candidate), *brought)
 
     def _refuse_unknown_hooks(self, plugin: Any) -> None:
         known = {name for name in vars(hookspecs) if name.startswith("dragoman_")}

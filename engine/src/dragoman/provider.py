@@ -18,7 +18,7 @@ from typing import Any, Literal, NamedTuple, ParamSpec, Protocol, TypeVar
 from pydantic import BaseModel
 
 from dragoman.adapter import Inference, Limits, Operation, PayloadMapping, Prompt
-from dragoman.errors import ProviderError, UnsupportedError
+from dragoman.errors import Problem, ProviderError, UnsupportedError
 from dragoman.events import Collector, Event, Response, Usage
 from dragoman.messages import Message, Tool, ToolChoice
 from dragoman.secret import MASK, Secret
@@ -118,6 +118,51 @@ class SecretView(Protocol):
 
     def get(self, name: str) -> Secret | None:
         """Return the secret of that name from the sources, then the process environment; ``None`` where absent."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class ImporterDescription:
+    """Foreign documents that a plugin can turn into adapters.
+
+    Args:
+        name: What ``dragoman adapters import --from`` says; unique among all plugins.
+        title: What a person sees: whose documents.
+        factory: ``module:function``, imported on first use; called as ``function(text, tools)`` with a document's text
+            and :class:`ImportTools`. It returns :class:`Imported`, blocks at most for computing, and raises
+            ``DocumentError`` where the text is no such document.
+    """
+
+    name: str
+    title: str
+    factory: str
+
+
+class Imported(NamedTuple):
+    """What an importer made of a foreign document.
+
+    ``documents`` are sparse adapter documents, each with its name, bases before those that build on them; ``notes``
+    say what could not be taken over as it was, each with its path in the foreign document.
+    """
+
+    documents: Sequence[Mapping[str, Any]]
+    notes: Sequence[Problem] = ()
+
+
+class ImportTools(Protocol):
+    """What the engine hands an importer."""
+
+    def shorthand_mapping(self, prompt_path: str, kwargs_path: str | None, output_path: str) -> dict[str, Any]:
+        """Return the mapping that says the same as three lodash paths.
+
+        Args:
+            prompt_path: Where the prompt goes in the request.
+            kwargs_path: Where ``model_kwargs`` go; ``None`` spreads them on the root.
+            output_path: Where the text is in the answer.
+
+        Raises:
+            ValueError: A path cannot be used; the text says why.
+        """
         ...
 
 

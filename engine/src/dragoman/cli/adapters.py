@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from dragoman.cli.group import CommandGroup
+from dragoman.cli.importing import import_adapters
+from dragoman.cli.inferring import infer
 from dragoman.cli.invocation import Invocation
 from dragoman.cli.options import global_options, json_option, pass_invocation
 from dragoman.cli.output import json_text, note, table, write, write_json, write_line
@@ -34,6 +36,8 @@ def adapters() -> None:
 
 
 adapters.add_command(validate)
+adapters.add_command(import_adapters)
+adapters.add_command(infer)
 
 
 # --- list --------------------------------------------------------------------------------------------------------

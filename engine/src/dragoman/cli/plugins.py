@@ -61,6 +61,7 @@ def _loaded_object(plugin: LoadedPlugin) -> dict[str, Any]:
             for d in plugin.providers
         ],
         "secret_sources": [{"kind": d.kind, "title": d.title} for d in plugin.secret_sources],
+        "importers": [{"name": d.name, "title": d.title} for d in plugin.importers],
     }
 
 
@@ -84,4 +85,5 @@ def _print(found: Plugins, commands: list[OfferedCommand]) -> None:
 
 def _row(plugin: LoadedPlugin) -> tuple[str, str, str, str]:
     kinds = [*(d.kind for d in plugin.providers), *(d.kind for d in plugin.secret_sources)]
+    kinds += [f"import from {d.name}" for d in plugin.importers]
     return plugin.name, plugin.distribution or "-", plugin.version or "-", ", ".join(kinds) or "-"

@@ -118,7 +118,9 @@ def compile_payload(mapping: PayloadMapping, prompt: Prompt | None = None) -> Ma
     Raises:
         DocumentError: naming everything that is wrong, with its path.
     """
-    return _compiled(orjson.dumps([_document(mapping), _document(prompt)], option=orjson.OPT_SORT_KEYS))
+    return _compiled(
+        orjson.dumps([_document(mapping), _document(prompt)])
+    )  # members stay in the order they are written
 
 
 def mapping_problems(mapping: PayloadMapping, prompt: Prompt | None, operation: Operation) -> list[Problem]:

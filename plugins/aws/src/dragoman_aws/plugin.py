@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dragoman.plugin import ProviderDescription, SecretSourceDescription, hookimpl
+from dragoman.plugin import ImporterDescription, ProviderDescription, SecretSourceDescription, hookimpl
 
 from dragoman_aws.bedrock.connection import BedrockConnection
 from dragoman_aws.bedrock.inference import BedrockInference
@@ -50,5 +50,14 @@ def dragoman_secret_sources() -> list[SecretSourceDescription]:
             title="AWS Secrets Manager",
             settings=SecretsManagerSettings,
             factory="dragoman_aws.secrets_manager:SecretsManagerSource",
+        )
+    ]
+
+
+@hookimpl
+def dragoman_importers() -> list[ImporterDescription]:
+    return [
+        ImporterDescription(
+            name="galileo", title="AWS Galileo: models and inventories", factory="dragoman_aws.galileo:import_galileo"
         )
     ]
