@@ -38,6 +38,7 @@ def test_plugins_as_json_describes_providers(run):
         "version": "1.0",
         "providers": [{"kind": "scripted", "title": "Scripted", "operations": ["chat"], "native": True}],
         "secret_sources": [],
+        "importers": [],
     }
 
 

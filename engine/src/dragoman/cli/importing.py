@@ -13,10 +13,10 @@ from dragoman.cli.invocation import Invocation
 from dragoman.cli.options import global_options, json_option, pass_invocation
 from dragoman.cli.output import note, write, write_json
 from dragoman.errors import DocumentError, DragomanError, PluginError, Problem
-from dragoman.provider import Imported, ImporterDescription
 
 if TYPE_CHECKING:
     from dragoman.engine import Engine
+    from dragoman.provider import Imported, ImporterDescription
 
 EPILOG = """\b
 Examples:
