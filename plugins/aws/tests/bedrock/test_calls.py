@@ -12,6 +12,7 @@ from dragoman.errors import (
     AuthenticationError,
     CallTimeoutError,
     ConnectionFailedError,
+    DragomanError,
     ProtocolError,
     RateLimitedError,
     ServerError,
@@ -232,3 +233,22 @@ async def test_the_secret_is_nowhere(engine, bedrock, document, keys, caplog):
         await engine.chat(adapter, "hi")
     shown = [repr(bedrock.received), repr(await engine.dry_run(adapter, "hi")), str(caught.value), caplog.text]
     assert not [text for text in shown if keys in text]
+
+
+# --- settings that exclude each other ----------------------------------------------------------------------------
+
+BOTH = {"temperature": 0.5, "top_p": 0.9}
+EXCLUSIVE = ["inference.temperature", "inference.top_p"]
+
+
+async def test_a_rule_keeps_one_of_two_and_says_so(engine, bedrock, document):
+    rules = [{"exclusive": EXCLUSIVE, "keep": "inference.temperature"}]
+    response = await engine.chat(document(bedrock.url, inference=BOTH, rules=rules), "hi")
+    assert bedrock.received[-1].json()["inferenceConfig"] == {"temperature": 0.5}
+    assert any(report.path == "inference.top_p" for report in response.reports)
+
+
+async def test_a_rule_without_a_choice_refuses_both(engine, bedrock, document):
+    with pytest.raises(DragomanError, match="top_p"):
+        await engine.chat(document(bedrock.url, inference=BOTH, rules=[{"exclusive": EXCLUSIVE}]), "hi")
+    assert not bedrock.received

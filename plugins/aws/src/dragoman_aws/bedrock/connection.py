@@ -61,3 +61,9 @@ class BedrockConnection(AwsConnection):
         "null = refused; beside or instead of the family's",
     )
     guardrail: Guardrail | None = Field(None, description="a guardrail that every call passes")
+    count_tokens_model: str | None = Field(
+        None,
+        min_length=1,
+        description="model that counts the input for `constraints`, one more request a call; CountTokens takes ids of "
+        "foundation models, no profiles; absent = estimated",
+    )

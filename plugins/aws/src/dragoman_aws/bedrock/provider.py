@@ -9,6 +9,7 @@ from dragoman.plugin import CallSettings, Context, LangChainContext, Payload, Pr
 
 from dragoman_aws.bedrock.connection import BedrockConnection
 from dragoman_aws.bedrock.converse import ConverseCodec, Dialect
+from dragoman_aws.bedrock.counting import CountingSession
 from dragoman_aws.bedrock.families import family_of
 from dragoman_aws.bedrock.invoke import InvokeCodec
 from dragoman_aws.identity.authorizer import authorizer
@@ -25,9 +26,15 @@ class BedrockProvider(Provider):
     def open(self, target: Target, context: Context) -> Session:
         region = choose_region(target.connection, os.environ).name
         signer = authorizer(target, context, service=SERVICE, region=region)
-        if target.mapping is None:
-            return context.codec_session(converse_codec(target, region), signer)
-        return context.codec_session(invoke_codec(target, region, context.payload(target)), signer)
+        if target.mapping is not None:
+            return context.codec_session(invoke_codec(target, region, context.payload(target)), signer)
+        codec = converse_codec(target, region)
+        session = context.codec_session(codec, signer)
+        connection: BedrockConnection = target.connection
+        if connection.count_tokens_model is None:
+            return session
+        endpoint = endpoint_of(connection, region)
+        return CountingSession(session, codec, signer, context, endpoint=endpoint, model=connection.count_tokens_model)
 
     def langchain(self, target: Target, settings: CallSettings, context: LangChainContext) -> Any:
         from dragoman_aws.bedrock.langchain import chat_model
