@@ -2,23 +2,32 @@
 
 from __future__ import annotations
 
+import contextlib
+import re
 from typing import Any
 
 import orjson
 import pytest
-from dragoman.adapter import PayloadMapping
+from dragoman.adapter import Inference, PayloadMapping
 from dragoman.errors import (
     ContextOverflowError,
     InvalidRequestError,
     ProtocolError,
+    ProviderError,
     RateLimitedError,
     ServerError,
 )
 from dragoman.events import Finished, TextDelta, UsageReported, collect
-from dragoman.mapping import compile_payload
+from dragoman.mapping import compile_payload, payload_preset, payload_preset_names
 from dragoman.mapping.framing import JsonValues, LooseEvents, Whole
-from dragoman.messages import Reasoning, ToolCall
-from dragoman.provider import Frame
+from dragoman.messages import Reasoning, ToolCall, messages_from
+from dragoman.provider import CallSettings, ChatRequest, Frame
+from hypothesis import given
+from hypothesis import strategies as st
+
+STREAMING = [name for name in payload_preset_names() if payload_preset(name).mapping.get("framing") in ("sse", "jsonl")]
+#: Names that presets look for, so that random answers resemble real ones.
+MEMBERS = sorted(set(re.findall(r"[a-zA-Z_]{2,}", str([payload_preset(name).mapping for name in STREAMING]))))
 
 SIZES = [1, 2, 3, 7, 50, None]
 
@@ -521,3 +530,40 @@ def test_raw_stream_that_is_no_text_is_refused(payload_of, events_of) -> None:
         events_of(payload, b"a\xff\xfe")
     with pytest.raises(ProtocolError, match="held no answer"):
         events_of(payload, b"")
+
+
+# --- anything at all ---------------------------------------------------------------------------------------------
+
+JSON = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers(-9, 9)
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | st.text(max_size=4),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(MEMBERS), inner, max_size=4),
+    max_leaves=20,
+)
+
+
+@given(st.sampled_from(STREAMING), st.lists(JSON, max_size=4))
+def test_any_json_is_events_or_an_error_of_ours(preset, frames) -> None:
+    payload = compile_payload(PayloadMapping(preset=preset))
+    request = ChatRequest(messages_from("hi"), CallSettings(Inference()), stream=True)
+    with contextlib.suppress(ProviderError):
+        decoder = payload.decoder(request)
+        events = [event for frame in frames for event in decoder.feed(Frame(orjson.dumps(frame)))]
+        collect([*events, *decoder.end()])
+    for frame in frames:
+        with contextlib.suppress(ProviderError):
+            payload.decode(orjson.dumps(frame), request)
+        payload.error_message(orjson.dumps(frame))
+
+
+@given(st.sampled_from(STREAMING), st.binary(max_size=60), st.integers(1, 9))
+def test_any_bytes_are_events_or_an_error_of_ours(preset, raw, size) -> None:
+    payload = compile_payload(PayloadMapping(preset=preset))
+    framing = payload.framing()
+    with contextlib.suppress(ProtocolError):
+        for start in range(0, len(raw), size):
+            framing.feed(raw[start : start + size])
+        framing.end()

@@ -66,8 +66,9 @@ class _Values:
             _not_json()
 
 
-#: A JSON string cannot hold a line's end, so a line holds whole strings only.
-_STRING = re.compile(rb'"(?:[^"\\]|\\.)*"')
+#: A JSON string cannot hold a line's end, so a line holds whole strings only. One that is not closed is taken to the
+#: end of its line: looking again from each of its quotes would take a hostile server's line squared.
+_STRING = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"?')
 
 
 def _nesting(line: bytes) -> int:

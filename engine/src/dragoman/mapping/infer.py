@@ -6,11 +6,14 @@ them; where the names do not decide, the proposal says so.
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from dragoman.adapter import PayloadMapping, Prompt
+from pydantic import ValidationError
+
+from dragoman.adapter import Inference, PayloadMapping, Prompt
 from dragoman.errors import DocumentError, Problem, ProviderError
 from dragoman.mapping.answer import answer_of
 from dragoman.mapping.paths import expression_of
@@ -128,11 +131,21 @@ def _recognised(request: Any, response: Any) -> Proposal | None:
     alike = [(preset, found) for preset, found in fits if found.score == best]
     alike.sort(key=lambda fit: (fit[0].prompt is not None, len(fit[0].name)))  # the plainest first
     (preset, found), *others = alike
-    proposal = Proposal({"preset": preset.name}, inference=dict(found.settings), model_kwargs=dict(found.extras))
+    proposal = Proposal({"preset": preset.name}, inference=_valid(found.settings), model_kwargs=dict(found.extras))
     proposal.findings += _preset_findings(preset, found, [other.name for other, _ in others])
     if found.prompt is not None:
         proposal.prompt = _prompt_of(found.prompt, preset.prompt, proposal.findings)
     return proposal
+
+
+def _valid(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the settings whose values ours can be; a sample may hold others, as text for example."""
+    valid = {}
+    for name, value in settings.items():
+        with contextlib.suppress(ValidationError):
+            Inference.model_validate({name: value})
+            valid[name] = value
+    return valid
 
 
 def _preset_findings(preset: PayloadPreset, found: Resemblance, others: list[str]) -> Iterator[Finding]:
@@ -187,7 +200,7 @@ def _composed(request: Any, response: Any) -> Proposal:
     writer = _Writer(conversation, findings)
     skeleton = writer.write(request, ())
     proposal = Proposal({"request": skeleton, "framing": "json"}, findings=findings)
-    proposal.inference = writer.settings
+    proposal.inference = _valid(writer.settings)
     if isinstance(value_at(request, conversation), str):
         proposal.prompt = _prompt_of(value_at(request, conversation), None, findings)
     proposal.mapping["response"] = _response(response, proposal)

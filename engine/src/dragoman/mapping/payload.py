@@ -26,7 +26,8 @@ from dragoman.transport.framing import Raw
 
 JSON = "application/json"
 
-_FRAMINGS: Mapping[str, Callable[[], Framing]] = {
+#: ``mapping.framing`` -> what makes the framing of one stream.
+FRAMINGS: Mapping[str, Callable[[], Framing]] = {
     "sse": LooseEvents,
     "jsonl": JsonValues,
     "json": Whole,
@@ -41,7 +42,7 @@ class MappedPayload:
         self.content_type = mapping.content_type or JSON
         self.accept = mapping.accept or JSON
         self.streams = rules.framing != "json"
-        self.framing = _FRAMINGS[rules.framing]
+        self.framing = FRAMINGS[rules.framing]
         self._rules = rules
         self._skeleton = skeleton
         self._coverage = Coverage(skeleton.reads, skeleton.cases, mapping.ignore or ())
