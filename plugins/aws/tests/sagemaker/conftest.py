@@ -51,7 +51,7 @@ def cut(whole: bytes, size: int) -> list[bytes]:
 def sagemaker(edge: Edge) -> Iterator[SageMaker]:
     runtime = SageMaker(edge)
     yield runtime
-    assert all(caller.service in ("sagemaker", "s3") for caller in edge.callers)
+    assert all(caller.service in ("sagemaker", "s3", "sts") for caller in edge.callers)
 
 
 @pytest.fixture
