@@ -130,26 +130,27 @@ class SecretError(DragomanError):
     code = "secret"
 
 
-class UnsupportedError(DragomanError):
-    """The provider cannot express what was asked; nothing was sent."""
+class RefusedError(DragomanError):
+    """A call cannot be made as it was asked for, and nothing was sent; ``path`` names the field where there is one."""
+
+    code = "refused"
+    default_http_status = 400
+
+    def __init__(self, message: str, *, path: str | None = None, hint: str | None = None) -> None:
+        super().__init__(f"{path}: {message}" if path else message, hint=hint)
+        self.path = path
+
+
+class UnsupportedError(RefusedError):
+    """The provider, or the model by its adapter's ``capabilities``, cannot express what was asked."""
 
     code = "unsupported"
-    default_http_status = 400
-
-    def __init__(self, message: str, *, path: str | None = None, hint: str | None = None) -> None:
-        super().__init__(f"{path}: {message}" if path else message, hint=hint)
-        self.path = path
 
 
-class ConstraintError(DragomanError):
-    """The adapter's ``constraints`` or ``rules`` forbid this call; nothing was sent."""
+class ConstraintError(RefusedError):
+    """The adapter's ``constraints`` forbid this call."""
 
     code = "constraint"
-    default_http_status = 400
-
-    def __init__(self, message: str, *, path: str | None = None, hint: str | None = None) -> None:
-        super().__init__(f"{path}: {message}" if path else message, hint=hint)
-        self.path = path
 
 
 # --- what a provider answered ------------------------------------------------------------------------------------

@@ -52,7 +52,7 @@ def retry_delay_s(
 def retry_after_s(headers: Mapping[str, str], *, now_s: float) -> float | None:
     """Return the seconds that a reply asks to wait, never negative; ``None`` where it does not say.
 
-    ``retry-after-ms`` (Azure, OpenAI) counts before ``retry-after``, which is seconds or an HTTP date.
+    ``retry-after-ms``, which some providers send, counts before ``retry-after``, which is seconds or an HTTP date.
 
     Args:
         headers: With lower-case names.
