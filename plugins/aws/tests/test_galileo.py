@@ -270,8 +270,9 @@ def test_an_inventory_becomes_adapters_under_the_names_that_others_refer_to() ->
     claude, falcon = imported(document).documents
     assert (claude["name"], claude["aliases"]) == (
         "bedrock-anthropic.claude-v2",
-        ["bedrock::anthropic.claude-v2", "Claude"],
+        ["bedrock::anthropic.claude-v2"],
     )
+    assert claude["title"] == "Claude"
     assert claude["mapping"] == {"preset": "claude-text"}
     assert claude["inference"] == {"max_tokens": 500, "temperature": 0}
     assert (falcon["name"], falcon["title"], falcon["provider"]) == ("falcon-lite", "Falcon", "sagemaker")
@@ -292,6 +293,10 @@ def test_an_override_takes_away_what_it_sets_to_null() -> None:
     override = only({"uuid": "x", "framework": {"role": None, "modelKwargs": None, "endpointKwargs": None}})
     assert override["connection"] == {"roles": None}
     assert (override["model_kwargs"], override["endpoint_kwargs"]) == (None, None)
+    single = {"uuid": "x", "framework": {"modelKwargs": {"top_p": None, "seed": 1}}}
+    assert only(single)["model_kwargs"] == {"top_p": None, "seed": 1}
+    assert only(endpoint(framework={"modelKwargs": {"top_p": None, "seed": 1}}))["model_kwargs"] == {"seed": 1}
+    assert "framework.modelKwargs.top_p" in noted(single)
 
 
 def test_an_override_of_one_path_leaves_the_others_to_the_base() -> None:
@@ -364,3 +369,24 @@ def test_documents_that_are_none_are_refused_with_their_path(document: Any, said
     with pytest.raises(DocumentError) as refused:
         imported(document)
     assert said in str(refused.value)
+
+
+async def test_an_inventory_and_an_override_of_it_can_be_saved_and_called(
+    tmp_path: Any, monkeypatch: pytest.MonkeyPatch, edge: Edge
+) -> None:
+    edge.admit(Admitted("AKIDEXAMPLE", CANARY))
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIDEXAMPLE")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", CANARY)
+    edge.route("POST", "/endpoints/.*", Reply.json([{"generated_text": "Yes"}]))
+    (tmp_path / "dragoman.toml").write_text(
+        f'plugins.allow = ["aws"]\n[connections.sagemaker]\nendpoint_url = "{edge.url}"\nauth.kind = "aws_keys"\n'
+    )
+    model = endpoint(framework={"modelKwargs": {"temperature": 0.1, "top_p": 0.5}}, adapter=handler("inputs"))
+    inventory = imported({"models": {"falcon::lite": model, "falcon/lite": model}})
+    override = only({"uuid": "falcon/lite", "name": "Mine", "framework": {"modelKwargs": {"temperature": 0.9}}})
+    async with Engine.from_config(tmp_path) as engine:
+        for document in (*inventory.documents, override):
+            await engine.adapters.save(document)
+        assert (await engine.chat("Mine", "hi")).text == "Yes"
+        assert (await engine.adapters.get("falcon/lite")).name == "falcon-lite-2"
+    assert edge.received[-1].json() == {"inputs": "hi", "temperature": 0.9, "top_p": 0.5}

@@ -135,11 +135,8 @@ class _Importer:
 
     def _override(self, model: Json, path: str) -> Json:
         """Return a patch of the adapter that the inventory's model became; it is looked up at each call, as there."""
-        base = slug(str(model["uuid"]))
-        identity = self._identity({"name": f"{base}-custom", **model}, path)
-        identity["aliases"] = [a for a in identity.get("aliases", ()) if a != model["uuid"]]  # the base's
-        if not identity["aliases"]:
-            del identity["aliases"]
+        base = str(model["uuid"])
+        identity = self._identity({"name": f"{slug(base)}-custom", **model}, path)
         adapter: Json = {**identity, "base": base}
         self.note(_at(path, "uuid"), f"builds on the adapter {base}", "import the inventory as well")
         framework = model.get("framework") or {}
@@ -160,18 +157,17 @@ class _Importer:
     def _identity(self, model: Json, path: str) -> Json:
         uuid, title = model.get("uuid"), model.get("name")
         original = str(title or uuid or model.get("modelId") or "")
-        in_inventory = path.startswith("models.")  # there the uuid is the name that others refer to
-        name = plain = slug(str(uuid) if in_inventory else original) or "galileo-model"
+        referred = str(uuid) if path.startswith("models.") else original  # in an inventory others refer to the uuid
+        name = plain = slug(referred) or "galileo-model"
         count = 1
         while name in self._names:
             count += 1
             name = f"{plain}-{count}"
         self._names.add(name)
         identity: Json = {"version": 1, "name": name}
-        aliases = [str(a) for a in dict.fromkeys((uuid, title)) if a and a != name]
-        if aliases:
-            identity["aliases"] = aliases
-        if title or original != name:
+        if referred != name:
+            identity["aliases"] = [referred]
+        if original != name:
             identity["title"] = original
         if model.get("modelId"):
             identity["base_model"] = model["modelId"]
@@ -260,8 +256,8 @@ class _Importer:
             patch["model_kwargs"] = None
             return
         for name in [name for name, value in kwargs.items() if value is None]:
-            self.note(_at(path, name), "is null, which Galileo sends and an adapter cannot; it is left out")
-        kept = {name: value for name, value in kwargs.items() if value is not None}
+            self.note(_at(path, name), "is null, which Galileo sends and an adapter cannot: it is left out")
+        kept = dict(kwargs)  # in a patch the null takes away what the base says
         if is_bedrock:
             typed = {"maxTokens": "max_tokens", "temperature": "temperature", "stopSequences": "stop_sequences"}
             if inference := {ours: kept.pop(theirs) for theirs, ours in typed.items() if theirs in kept}:
@@ -375,8 +371,8 @@ def _inside(value: Any, *names: str) -> Json:
 def _without_nulls(adapter: Json) -> Json:
     """Return a complete document without the nulls that only say something in a patch."""
     kept = {name: value for name, value in adapter.items() if value is not None}
-    if "connection" in kept:
-        kept["connection"] = {name: value for name, value in kept["connection"].items() if value is not None}
+    for section in {"connection", "model_kwargs", "inference"}.intersection(kept):
+        kept[section] = {name: value for name, value in kept[section].items() if value is not None}
     return kept
 
 
