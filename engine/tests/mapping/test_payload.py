@@ -22,6 +22,11 @@ def test_equal_documents_share_a_payload() -> None:
     assert compile_payload(one) is not compile_payload(PayloadMapping(preset="tgi"))
 
 
+def test_members_go_over_the_wire_in_the_order_they_are_written(payload_of, ask) -> None:
+    payload = payload_of(request={"z": {"$": "prompt"}, "a": {"y": 1, "b": 2}}, response={"text": "t"})
+    assert payload.encode(ask(kwargs={"m": 1, "c": 2}), "m") == b'{"z":"hi","a":{"y":1,"b":2},"m":1,"c":2}'
+
+
 @pytest.mark.parametrize(
     ("mapping", "streams", "content_type", "accept"),
     [

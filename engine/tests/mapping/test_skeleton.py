@@ -7,6 +7,7 @@ import pytest
 from dragoman.errors import DocumentError, MessageError, UnsupportedError
 from dragoman.mapping.skeleton import MAX_DEPTH, compile_skeleton
 from dragoman.mapping.view import CHAT_VIEW, View
+from dragoman.messages import Image, Message, ToolCall
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -168,6 +169,9 @@ BLOCKS = {"$each": "turns", "do": {"$each": "blocks", "do": {"$switch": "type", 
 CONTENT = {"$each": "messages", "do": {"role": {"$": "role"}, "content": {"$": "content"}}}
 
 
+LATE_IMAGE = Message("assistant", (ToolCall("c", "f", "{}"), Image(data=b"x", media_type="image/png")))
+
+
 @pytest.mark.parametrize(
     ("skeleton", "messages", "path", "said"),
     [
@@ -178,6 +182,12 @@ CONTENT = {"$each": "messages", "do": {"role": {"$": "role"}, "content": {"$": "
         (CONTENT, MESSAGES[2:3], r"messages\[0\]", "no place for tool calls"),
         (CONTENT, MESSAGES[3:4], r"messages\[0\]", "no place for tool results"),
         (PROMPT, MESSAGES[1:2], r"messages\[0\]\.content\[1\]", "no place for Image"),
+        (
+            CONTENT | {"do": {**CONTENT["do"], "calls": {"$": "tool_calls[0].name"}}},
+            [LATE_IMAGE],
+            r"messages\[0\]\.content\[1\]",
+            "no place for Image",
+        ),
         (PROMPT, MESSAGES[3:4], r"messages\[0\]", "cannot hold a message of role tool"),
     ],
 )
@@ -190,6 +200,24 @@ def test_system_message_in_the_conversation_is_refused_where_system_is_a_member(
     late = [{"role": "user", "content": "a"}, MESSAGES[0], {"role": "user", "content": "b"}]
     with pytest.raises(UnsupportedError, match=r"^messages\[1\]: .*after the conversation began"):
         body_of({"s": {"$": "system"}, "p": PROMPT}, ask(late))
+
+
+def test_system_message_alone_is_refused_where_system_is_a_member(body_of, ask) -> None:
+    with pytest.raises(UnsupportedError, match=r"^messages: .*without a conversation"):
+        body_of({"s": {"$": "system"}, "p": PROMPT}, ask(MESSAGES[:1]))
+
+
+@pytest.mark.parametrize(
+    ("expression", "asked", "path"),
+    [
+        ("params.response_format.type", {"response_format": {"type": "json_object"}}, r"inference\.response_format"),
+        ("tool_choice.mode", {"choice": "none"}, "tool_choice"),
+        ("stream", {}, r"mapping\.request\.x"),
+    ],
+)
+def test_value_without_a_case_is_refused_by_the_callers_name_for_it(expression, asked, path, body_of, ask) -> None:
+    with pytest.raises(UnsupportedError, match=rf"^{path}: this mapping has no case for \w+ \(it has other\)"):
+        body_of({"p": PROMPT, "x": {"$switch": expression, "cases": {"other": 1}}}, ask(**asked))
 
 
 def test_tool_arguments_that_are_no_object_are_refused_where_an_object_is_wanted(body_of, ask) -> None:
@@ -278,6 +306,8 @@ def deep(depth: int) -> object:
         ({"x": [{"$spread": "model_kwargs"}]}, r"x\[0\]\.\$spread: must be"),
         ({"x": {"$spread": "model_kwargs"}, "$spread": "model_kwargs"}, "more than once"),
         (deep(MAX_DEPTH + 1), f"nested more than {MAX_DEPTH} deep"),
+        (deep(200), f"nested more than {MAX_DEPTH} deep"),
+        (deep(900), "cannot be written as JSON"),
         ({"x": 1}, "reads neither prompt, messages nor turns"),
         ({"x": {"$each": "messages", "do": {"$": "role"}}}, "neither their content nor their blocks"),
     ],

@@ -10,14 +10,25 @@ import orjson
 
 from dragoman.errors import MessageError, UnsupportedError
 from dragoman.mapping.reads import Reads
-from dragoman.messages import Audio, Document, Image, Part, Reasoning, Refusal, Text, ToolCall, ToolResult
+from dragoman.messages import (
+    Audio,
+    CachePoint,
+    Document,
+    Image,
+    Part,
+    Reasoning,
+    Refusal,
+    Text,
+    ToolCall,
+    ToolResult,
+)
 
 Block = dict[str, Any]
 
 _MEMBERS: dict[str, Any] = dict.fromkeys(
     (
         "type", "text", "media_type", "format", "data", "data_url", "url", "detail", "file_id", "name", "signature",
-        "redacted", "id", "arguments", "input", "is_error",
+        "redacted", "id", "arguments", "input", "is_error", "ttl",
     )
 )  # fmt: skip
 #: What a block may have; the blocks inside a tool result have the same.
@@ -135,6 +146,9 @@ class BlockWriter:
     def _tool_result(self, part: ToolResult, at: str) -> Iterator[Block]:
         yield {"type": "tool_result", **self.result(part, at)}
 
+    def _cache_point(self, part: CachePoint, at: str) -> Iterator[Block]:
+        yield {"type": "cache_point"} if part.ttl is None else {"type": "cache_point", "ttl": part.ttl}
+
 
 _WRITERS: dict[type, Callable[[BlockWriter, Any, str], Iterator[Block]]] = {
     Image: BlockWriter._image,
@@ -143,6 +157,7 @@ _WRITERS: dict[type, Callable[[BlockWriter, Any, str], Iterator[Block]]] = {
     Reasoning: BlockWriter._reasoning,
     ToolCall: BlockWriter._tool_call,
     ToolResult: BlockWriter._tool_result,
+    CachePoint: BlockWriter._cache_point,
 }
 
 

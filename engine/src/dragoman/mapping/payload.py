@@ -119,9 +119,11 @@ def compile_payload(mapping: PayloadMapping, prompt: Prompt | None = None) -> Ma
     Raises:
         DocumentError: naming everything that is wrong, with its path.
     """
-    return _compiled(
-        orjson.dumps([_document(mapping), _document(prompt)])
-    )  # members stay in the order they are written
+    try:  # the members stay in the order they are written: that is their order on the wire
+        documents = orjson.dumps([_document(mapping), _document(prompt)])
+    except (TypeError, ValueError, RecursionError) as error:
+        raise DocumentError("mapping", [Problem("mapping", f"cannot be written as JSON: {error}")]) from None
+    return _compiled(documents)
 
 
 def mapping_problems(mapping: PayloadMapping, prompt: Prompt | None, operation: Operation) -> list[Problem]:

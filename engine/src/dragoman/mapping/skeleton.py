@@ -132,7 +132,7 @@ _SETTING = re.compile(r"params\.([a-z_]+)")
 
 
 class _NoCase(Exception):  # noqa: N818  (it never leaves this module)
-    """A switch met a value without a case: ``scope`` is what it was asked about."""
+    """A switch met a value without a case. ``path`` is what a caller calls it, ``scope`` what the switch looks at."""
 
     def __init__(self, path: str, word: str, scope: Any, known: tuple[str, ...]) -> None:
         super().__init__(path)
@@ -301,7 +301,7 @@ class _Compiler:
             return None
         self._note(self._trace(expression, f"{path}.$switch", place))
         self.cases |= set(cases)
-        search = expression.search
+        search, asked = expression.search, _asked_path(expression.source) or path
         makes = {word: self._case(inner, f"{path}.cases.{word}", place) for word, inner in cases.items()}
         otherwise = self._case(value["else"], f"{path}.else", place) if "else" in value else None
 
@@ -312,7 +312,7 @@ class _Compiler:
                 return make(scope)
             if found is None:
                 return ABSENT
-            raise _NoCase(path, word_of(found), scope, tuple(makes))
+            raise _NoCase(asked, word_of(found), scope, tuple(makes))
 
         return make_switch
 
@@ -355,6 +355,13 @@ class _Compiler:
 
     def _note(self, places: Places) -> None:
         self.reads.paths |= places
+
+
+def _asked_path(source: str) -> str | None:
+    """Return what a caller calls the thing that an expression reads, where that is one setting or the tool choice."""
+    if setting := _SETTING.match(source):
+        return f"inference.{setting[1]}"
+    return "tool_choice" if source.startswith("tool_choice.") else None
 
 
 def _constant(value: Any) -> Make:

@@ -136,7 +136,8 @@ class _Making:
         calls = message.tool_calls
         if calls and not self.reads.holds("messages", "tool_calls"):
             _no_place("tool calls", at)
-        said = [part for part in message.parts if not isinstance(part, ToolCall)]
+        # A call leaves an empty text behind, which says nothing, so that the others keep their positions in errors.
+        said = [Text("") if isinstance(part, ToolCall) else part for part in message.parts]
         self._say(seen, said, at, ("messages",), silent=bool(calls))
         if calls:
             seen["tool_calls"] = [self.writer.call(call, at) for call in calls]
@@ -215,7 +216,9 @@ _MAKERS: dict[str, Callable[[_Making], Any]] = {
 def _count_system(messages: Sequence[Message]) -> int:
     """Return how many system messages stand before the conversation; refuse one that stands in it."""
     roles = [message.role in ("system", "developer") for message in messages]
-    count = roles.index(False) if False in roles else len(roles)
+    if False not in roles:
+        _no_place("system messages without a conversation", "messages", "add a user message")
+    count = roles.index(False)
     if True in roles[count:]:
         at = f"messages[{roles.index(True, count)}]"
         _no_place("system messages after the conversation began", at, "put it before the conversation")
