@@ -8,6 +8,7 @@ from dragoman.errors import DragomanError, MessageError, ProviderError
 from dragoman.events import Collector, Finished, ReasoningDelta, Started, TextDelta, ToolCallDelta, Usage, UsageReported
 from dragoman.messages import (
     Audio,
+    CachePoint,
     Document,
     Image,
     Message,
@@ -96,6 +97,15 @@ def test_messages_that_cannot_be_read_name_the_member(messages, says):
     assert says in str(caught.value)
 
 
+def test_cache_points_are_parts():
+    content = [{"type": "text", "text": "long"}, {"type": "cache_point"}, {"type": "cache_point", "ttl": "1h"}]
+    assert messages_from({"role": "user", "content": content})[0].parts == (
+        Text("long"),
+        CachePoint(),
+        CachePoint("1h"),
+    )
+
+
 def test_tools_come_as_openai_dicts_or_their_inside():
     schema = {"type": "object"}
     expected = (Tool("f", "does", schema, True),)
@@ -146,6 +156,23 @@ def test_a_stream_is_collected_in_order():
     )
     assert (response.response_id, response.model, response.request_id) == ("id-1", "model-1", "req-1")
     assert (response.finish_reason, response.usage.total_tokens) == ("tool_calls", 3)
+
+
+def test_sealed_reasoning_stays_apart():
+    collector = Collector()
+    for event in (
+        ReasoningDelta(redacted="r1"),
+        ReasoningDelta(redacted="r2"),
+        ReasoningDelta("open", redacted=None),
+        ReasoningDelta(signature="s"),
+        ReasoningDelta(redacted="r3"),
+    ):
+        collector.add(event)
+    assert collector.response().message.parts == (
+        Reasoning(redacted="r1"),
+        Reasoning(redacted="r2"),
+        Reasoning("open", "s", "r3"),
+    )
 
 
 def test_a_response_replayed_is_the_same_response():

@@ -9,6 +9,7 @@ from typing import Any
 
 from dragoman.messages import (
     Audio,
+    CachePoint,
     Document,
     Image,
     Message,
@@ -87,6 +88,9 @@ FEATURES: Mapping[str, Feature] = {
     "image_urls": _medium(Image(url="https://example.com/a.png"), "https://example.com/a.png"),
     "documents": _medium(Document(data=PDF, media_type="application/pdf", name="page"), base64.b64encode(PDF).decode()),
     "audio": _medium(Audio(WAV, "wav"), base64.b64encode(WAV).decode()),
+    "cache_points": Feature(
+        "messages", messages=(Message("user", (Text("A long text."), CachePoint())),), marker="cache"
+    ),
     # tools
     "tools": Feature("tools", tools=(WEATHER,), marker=WEATHER.name),
     "tool_required": Feature("tool_choice", tools=(WEATHER,), tool_choice=ToolChoice("required")),

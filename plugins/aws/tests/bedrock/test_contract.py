@@ -1,7 +1,8 @@
-"""The contract of a provider, kept by Converse."""
+"""The contract of a provider, kept by Converse and by InvokeModel."""
 
 from __future__ import annotations
 
+import base64
 import json
 from collections.abc import Iterable
 from typing import Any
@@ -23,7 +24,7 @@ SETTINGS = {
     "temperature", "top_p", "top_k", "max_tokens", "stop_sequences", "reasoning_effort", "reasoning_budget",
     "json_schema",
 }  # fmt: skip
-MESSAGES = {"system", "images", "documents", "audio", "tool_results"}
+MESSAGES = {"system", "images", "documents", "audio", "tool_results", "cache_points"}
 TOOLS = {"tools", "tool_required", "tool_named"}
 
 
@@ -100,3 +101,60 @@ class TestWithKeys(ConverseContract):
 class TestWithAnApiKey(ConverseContract):
     auth = {"kind": "bedrock_api_key"}  # noqa: RUF012
     credentials = {"access_key_id": None, "secret_access_key": None}  # noqa: RUF012
+
+
+class ClaudeWire(Wire):
+    """What Bedrock sends to InvokeModel of a Claude model."""
+
+    def whole(self, answer: Answer) -> Reply:
+        content: list[Any] = [{"type": "text", "text": answer.text}] if answer.text else []
+        content += [
+            {"type": "tool_use", "id": call.id, "name": call.name, "input": json.loads(call.arguments)}
+            for call in answer.tool_calls
+        ]
+        body = {"id": "msg_1", "role": "assistant", "content": content, "stop_reason": STOP[answer.finish_reason]}
+        return Reply.json(
+            body,
+            x_amzn_bedrock_input_token_count=str(answer.input_tokens),
+            x_amzn_bedrock_output_token_count=str(answer.output_tokens),
+        )
+
+    def streamed(self, answer: Answer) -> Reply:
+        return event_stream(map(self._chunk, self._pieces(answer)))
+
+    def error(self, status: int, message: str) -> Reply:
+        return error(TYPES.get(status, "UnknownException"), message, status)
+
+    def _pieces(self, answer: Answer) -> Iterable[Any]:
+        yield {"type": "message_start", "message": {"id": "msg_1", "usage": {"input_tokens": 1}}}
+        yield {"type": "content_block_start", "index": 0, "content_block": {"type": "text", "text": ""}}
+        for piece in answer.pieces:
+            yield {"type": "content_block_delta", "index": 0, "delta": {"type": "text_delta", "text": piece}}
+        for index, call in enumerate(answer.tool_calls, 1):
+            block = {"type": "tool_use", "id": call.id, "name": call.name, "input": {}}
+            yield {"type": "content_block_start", "index": index, "content_block": block}
+            for piece in call.arguments:
+                delta = {"type": "input_json_delta", "partial_json": piece}
+                yield {"type": "content_block_delta", "index": index, "delta": delta}
+        yield {"type": "message_delta", "delta": {"stop_reason": STOP[answer.finish_reason]}, "usage": {}}
+        figures = {"inputTokenCount": answer.input_tokens, "outputTokenCount": answer.output_tokens}
+        yield {"type": "message_stop", "amazon-bedrock-invocationMetrics": figures}
+
+    def _chunk(self, piece: Any) -> bytes:
+        return event("chunk", {"bytes": base64.b64encode(json.dumps(piece).encode()).decode(), "p": "abc"})
+
+
+class TestInvokeModel(ProviderContract):
+    @pytest.fixture
+    def case(self) -> ProviderCase:
+        connection = {"region": "us-east-1", "endpoint_url": "{upstream}", "auth": {"kind": "aws_keys"}}
+        document = {
+            "model": "anthropic.claude-v2",
+            "connection": connection,
+            "mapping": {"preset": "claude-messages"},
+        }
+        supports = {
+            "temperature", "top_p", "top_k", "max_tokens", "stop_sequences", "reasoning_budget", "system", "images",
+            "documents", "tool_results", "tools", "tool_required", "tool_named",
+        }  # fmt: skip
+        return ProviderCase(kind="bedrock", document=document, wire=ClaudeWire(), supports=supports)

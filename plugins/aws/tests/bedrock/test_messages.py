@@ -73,6 +73,12 @@ def test_a_tool_result_is_json_where_it_is_an_object(speak, text, written):
     assert body["messages"][0]["content"][0]["toolResult"]["content"] == [written]
 
 
+def test_numbers_keep_their_digits(speak):
+    exact = '{"id":123456789012345678901234567890,"x":0.10}'
+    messages = [Message("assistant", (ToolCall("1", "f", exact),)), Message("tool", (ToolResult("1", (Text(exact),)),))]
+    assert speak().wire([user(Text("q")), *messages]).body.count(exact.encode()) == 2
+
+
 def test_a_failed_tool_is_marked(speak):
     body = speak().body([Message("tool", (ToolResult("1", (Text("no"),), is_error=True),))])
     assert body["messages"][0]["content"][0]["toolResult"]["status"] == "error"
@@ -202,7 +208,7 @@ def test_what_is_moved_or_left_out_is_reported(speak):
         user(Text("a")),
         Message("assistant", (Reasoning("hm"), Text("b"))),
         Message("system", (Text("then"),)),
-        user(Text("c")),
+        Message("user", (Text("c"), Image(data=b"x", media_type="image/png", detail="low")), name="ann"),
     ]
     body = speak().body(messages)
     assert body["system"] == [{"text": "first"}, {"text": "then"}]
@@ -210,6 +216,8 @@ def test_what_is_moved_or_left_out_is_reported(speak):
     assert {(r.code, r.path) for r in reports} == {
         ("system_moved", "messages[3]"),
         ("reasoning_not_sent", "messages[2]"),
+        ("name_not_sent", "messages[4].name"),
+        ("image_detail_not_sent", "messages[4]"),
     }
 
 

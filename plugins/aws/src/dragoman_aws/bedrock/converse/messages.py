@@ -127,10 +127,10 @@ def _reasoning(part: Reasoning, at: str, numbers: Numbers) -> Blocks:
 
 
 def _tool_call(part: ToolCall, at: str, numbers: Numbers) -> Blocks:
-    arguments = _object(part.arguments) if part.arguments.strip() else {}
-    if arguments is None:
+    arguments = part.arguments.strip() or "{}"
+    if not _is_object(arguments):
         _refuse("the arguments of the tool call are no JSON object", at, "repair them, or leave the call out")
-    return [{"toolUse": {"toolUseId": part.id, "name": part.name, "input": arguments}}]
+    return [{"toolUse": {"toolUseId": part.id, "name": part.name, "input": orjson.Fragment(arguments)}}]
 
 
 def _tool_result(part: ToolResult, at: str, numbers: Numbers) -> Blocks:
@@ -145,16 +145,18 @@ def _tool_result(part: ToolResult, at: str, numbers: Numbers) -> Blocks:
 
 def _result_text(part: Text, at: str, numbers: Numbers) -> Blocks:
     text = part.text
-    parsed = _object(text) if text.lstrip()[:1] == "{" else None
-    return [{"text": text}] if parsed is None else [{"json": parsed}]
+    return [{"json": orjson.Fragment(text)} if _is_object(text) else {"text": text}]
 
 
-def _object(text: str) -> Wire | None:
+def _is_object(text: str) -> bool:
+    """Whether a text is a JSON object; it is then sent as it stands, with its numbers as they were written."""
+    if text.lstrip()[:1] != "{":
+        return False
     try:
-        value = orjson.loads(text)
+        orjson.loads(text)
     except orjson.JSONDecodeError:
-        return None
-    return value if isinstance(value, dict) else None
+        return False
+    return True
 
 
 Write = Callable[[Any, str, Numbers], Blocks]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from dragoman.events import Report
-from dragoman.messages import Document, Message, Reasoning, ToolResult
+from dragoman.messages import Document, Image, Message, Reasoning, ToolResult
 
 from dragoman_aws.bedrock.converse.media import document_name
 from dragoman_aws.bedrock.converse.messages import SYSTEM_ROLES, documents_of, is_sent
@@ -14,9 +14,11 @@ from dragoman_aws.bedrock.converse.messages import SYSTEM_ROLES, documents_of, i
 def reports_on(messages: Sequence[Message]) -> tuple[Report, ...]:
     """Return a report for each kind of thing that the encoder leaves out, moves or renames."""
     kinds = {type(part) for message in messages for part in message.parts}
-    found = [_moved_system(messages)]
+    found = [_moved_system(messages), _unsent_names(messages)]
     if Reasoning in kinds:
         found.append(_unsent_reasoning(messages))
+    if Image in kinds:
+        found.append(_unsent_detail(messages))
     if Document in kinds or ToolResult in kinds:
         found.append(_renamed_documents(messages))
     return tuple(report for report in found if report is not None)
@@ -30,6 +32,22 @@ def _moved_system(messages: Sequence[Message]) -> Report | None:
         elif spoken:
             text = "a system message inside the conversation was sent before it: Converse has one place for them"
             return Report("system_moved", text, f"messages[{index}]")
+    return None
+
+
+def _unsent_names(messages: Sequence[Message]) -> Report | None:
+    for index, message in enumerate(messages):
+        if message.name is not None:
+            text = "the names of speakers were not sent: Converse has no place for them"
+            return Report("name_not_sent", text, f"messages[{index}].name")
+    return None
+
+
+def _unsent_detail(messages: Sequence[Message]) -> Report | None:
+    for index, message in enumerate(messages):
+        if any(isinstance(part, Image) and part.detail not in (None, "auto") for part in message.parts):
+            text = "the detail of an image was not sent: Converse has no place for it"
+            return Report("image_detail_not_sent", text, f"messages[{index}]")
     return None
 
 
