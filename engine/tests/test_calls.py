@@ -134,6 +134,14 @@ async def test_an_answer_is_the_collected_stream(engine, script):
     assert pickle.loads(pickle.dumps(response)) == response  # noqa: S301
 
 
+async def test_an_adapter_that_declares_no_streaming_is_asked_for_the_whole(engine, script):
+    script.steps += [ANSWER]
+    async with engine.stream({**ADAPTER, "capabilities": {"streaming": False}}, "hi") as stream:
+        assert [piece async for piece in stream.text()] == ["hello"]
+    assert [request.stream for request in script.requests] == [False]
+    assert stream.response.model == "m1"
+
+
 async def test_the_text_alone(engine, script):
     script.steps.append(ANSWER)
     async with engine.stream(ADAPTER, "hi") as stream:

@@ -22,7 +22,7 @@ from dragoman.errors import (
 from dragoman.events import Reported, TextDelta
 from dragoman.testing.upstream import Received, Reply
 
-from .conftest import ACCOUNT, SageMaker
+from .conftest import ACCOUNT, CANARY, SageMaker
 
 Make = Callable[..., dict[str, Any]]
 
@@ -181,6 +181,32 @@ async def test_an_answer_that_may_not_be_read_says_what_to_allow(engine: Engine,
         await engine.chat(adapter(), "hi")
     assert "s3:GetObject, and s3:ListBucket" in str(failed.value)
     assert "the keys of the secret AWS_ACCESS_KEY_ID" in str(failed.value)
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "kind"),
+    [
+        (403, "InvalidAccessKeyId", "authentication"),
+        (400, "ExpiredToken", "authentication"),
+        (301, "PermanentRedirect", "protocol"),
+        (404, "NoSuchBucket", "model_not_found"),
+    ],
+)
+async def test_what_s3_says_is_kept_as_its_code(
+    engine: Engine, adapter: Make, sagemaker: SageMaker, bucket: Bucket, status: int, code: str, kind: str
+) -> None:
+    xml = f"<Error><Code>{code}</Code><Message>{CANARY}</Message></Error>"
+    sagemaker.edge.route("PUT", "/.*", Reply.text(xml, status, "application/xml"))
+    with pytest.raises(ProviderError, match=code) as failed:
+        await engine.chat(adapter(s3={"input": "s3://requests"}), "hi")
+    assert (failed.value.code, failed.value.provider_code) == (kind, code)
+    assert CANARY not in str(failed.value)
+
+
+async def test_a_bucket_that_is_not_there_is_not_waited_for(engine: Engine, adapter: Make, bucket: Bucket) -> None:
+    bucket.holds["/answers/out/1.out"] = [Reply.text("<Error><Code>NoSuchBucket</Code></Error>", 404)]
+    with pytest.raises(ProviderError, match="NoSuchBucket"):
+        await engine.chat(adapter(), "hi")
 
 
 async def test_a_request_that_may_not_be_put_is_not_submitted(

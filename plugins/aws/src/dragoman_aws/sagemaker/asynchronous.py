@@ -14,7 +14,6 @@ from typing import NamedTuple
 from dragoman.errors import (
     CallTimeoutError,
     ConnectionFailedError,
-    PermissionDeniedError,
     ProtocolError,
     ProviderError,
     UnsupportedError,
@@ -38,7 +37,7 @@ from dragoman_aws.sagemaker.codec import Endpoint
 from dragoman_aws.sagemaker.connection import S3Places
 from dragoman_aws.sagemaker.errors import REQUEST_ID_HEADER, error_of, failure_of
 from dragoman_aws.sagemaker.operations import Operation
-from dragoman_aws.sagemaker.s3 import Location, Objects
+from dragoman_aws.sagemaker.s3 import Location, Objects, refusal_of
 
 #: What may go with the call itself. Service model of sagemaker-runtime, botocore 1.44.5.
 MAX_BODY_BYTES = 128_000
@@ -47,6 +46,7 @@ MAX_MISSES = 5
 GROWTH = 1.5
 
 INPUT_HEADER = "X-Amzn-SageMaker-InputLocation"
+_READ = "s3:GetObject, and s3:ListBucket, without which S3 refuses what is not there yet"
 _OUTPUT, _FAILURE = "OutputLocation", "FailureLocation"
 
 
@@ -115,7 +115,7 @@ class AsyncSession(Session):
         body = self._payload.encode(request, self._endpoint.name)
         reply = await self._objects.put(where, body, self._payload.content_type, request.settings.limits)
         if not 200 <= reply.status < 300:
-            raise self._refused(reply, f"S3 did not take the request at {where}", "s3:PutObject")
+            raise refusal_of(reply, f"S3 did not take the request at {where}", self._endpoint.who, "s3:PutObject")
         return where
 
     async def _wait(self, receipt: Receipt, limits: Limits) -> AsyncGenerator[Report | WireReply, None]:
@@ -158,24 +158,11 @@ class AsyncSession(Session):
         reply = await self._objects.get(place, limits)
         if reply.status == 200:
             return reply
-        if reply.status == 404:
+        if reply.status == 404 and b"NoSuchBucket" not in reply.body:
             return None
         if reply.status >= 500 or reply.status == 429:
             raise ConnectionFailedError(f"S3 answered {reply.status}", status=reply.status)
-        raise self._refused(
-            reply,
-            f"the answer cannot be read from {place}",
-            "s3:GetObject, and s3:ListBucket, without which S3 refuses what is not there yet",
-        )
-
-    def _refused(self, reply: WireReply, what: str, action: str) -> ProviderError:
-        if reply.status == 403:
-            hint = f"the call was made with {self._endpoint.who}; allow {action}"
-            return PermissionDeniedError(what, status=403, hint=hint)
-        error = error_of(reply, self._endpoint.who, self._payload.error_message)
-        error.message = f"{what}: {error.message}"
-        error.args = (error.message,)
-        return error
+        raise refusal_of(reply, f"the answer cannot be read from {place}", self._endpoint.who, _READ)
 
 
 class Receipt(NamedTuple):

@@ -6,7 +6,13 @@ import re
 from typing import NamedTuple
 from urllib.parse import quote
 
-from dragoman.errors import ProtocolError
+from dragoman.errors import (
+    AuthenticationError,
+    PermissionDeniedError,
+    ProtocolError,
+    ProviderError,
+    error_class_for_status,
+)
 from dragoman.plugin import Authorizer, Context, Limits, WireReply, WireRequest
 
 from dragoman_aws.identity.region import dns_suffix
@@ -70,3 +76,35 @@ class Objects:
         if "." in place.bucket:  # no certificate holds for a bucket's name with dots
             return f"https://{host}/{place.bucket}/{key}"
         return f"https://{place.bucket}.{host}/{key}"
+
+
+#: Codes with which S3 refuses the credentials themselves. S3 API reference, "Error responses", read 2026-11.
+_STALE = frozenset(
+    {"ExpiredToken", "InvalidAccessKeyId", "InvalidToken", "SignatureDoesNotMatch", "TokenRefreshRequired"}
+)
+
+
+def refusal_of(reply: WireReply, what: str, who: str, action: str) -> ProviderError:
+    """Return the error of a reply outside 2xx.
+
+    Args:
+        reply: The answer; its body is XML that names a code.
+        what: What did not happen, as a sentence.
+        who: The identity that made the call, for a person.
+        action: What its policies must allow.
+    """
+    found = re.search(rb"<Code>([A-Za-z]{1,64})</Code>", reply.body)
+    code = found[1].decode() if found else None
+    stale = code in _STALE
+    kind = AuthenticationError if stale else error_class_for_status(reply.status)
+    hint = f"the call was made with {who}"
+    if kind is PermissionDeniedError:
+        hint += f"; allow {action}"
+    return kind(
+        f"{what}: S3 answered {reply.status}{f' {code}' if code else ''}",
+        status=reply.status,
+        provider_code=code,
+        request_id=reply.headers.get("x-amz-request-id"),
+        stale_credentials=stale,
+        hint=hint,
+    )
