@@ -182,7 +182,18 @@ def _check_slice(node: Node) -> None:
         raise ExpressionRefused("a slice's step cannot be 0")
 
 
-_NODE_CHECKS: dict[str, Callable[[Node], None]] = {"function_expression": _check_function, "slice": _check_slice}
+def _check_path(node: Node) -> None:
+    """Refuse ``!a.b``: JMESPath reads it as ``(!a).b``, which finds nothing, ever."""
+    if node["children"][0]["type"] == "not_expression":
+        raise ExpressionRefused("! takes only the first name of a path: write !(a.b)")
+
+
+_NODE_CHECKS: dict[str, Callable[[Node], None]] = {
+    "function_expression": _check_function,
+    "slice": _check_slice,
+    "subexpression": _check_path,
+    "index_expression": _check_path,
+}
 
 
 # --- evaluation --------------------------------------------------------------------------------------------------
