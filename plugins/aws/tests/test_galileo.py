@@ -334,6 +334,12 @@ def test_a_bedrock_model_keeps_host_role_and_typed_kwargs() -> None:
     assert (adapter["model_kwargs"], adapter["mapping"]) == ({"top_p": 0.5}, {"preset": "titan-text"})
 
 
+def test_a_kwarg_never_takes_the_prompts_place() -> None:
+    document = endpoint(framework={"modelKwargs": {"inputs": "x", "seed": 1}}, adapter=handler("inputs"))
+    assert only(document)["model_kwargs"] == {"seed": 1}
+    assert "over the prompt" in noted(document)["framework.modelKwargs.inputs"]
+
+
 @pytest.mark.parametrize(
     ("members", "path"),
     [

@@ -128,6 +128,7 @@ class _Importer:
         handler = _inside(model, "adapter", "contentHandler")
         if kind == "SageMakerEndpoint":
             adapter["mapping"] = {**self._mapping(handler, path), **translated.get("mapping", {})}
+            self._keep_the_prompt(adapter, path)
         elif handler:
             self.note(_at(path, "adapter.contentHandler"), "is not used by Galileo for Bedrock, nor here")
         self._common(adapter, model, path)
@@ -316,6 +317,17 @@ class _Importer:
         self._unread(output, ("jsonpath", "encoding"), _at(path, "output"))
         self._unread(handler, ("contentType", "accepts", "input", "output"), path)
         return mapping
+
+    def _keep_the_prompt(self, adapter: Json, path: str) -> None:
+        """Leave out kwargs that Galileo, which spreads them over the root last, would write over the prompt."""
+        request, kwargs = adapter["mapping"]["request"], adapter.get("model_kwargs", {})
+        if "$spread" not in request:
+            return
+        for name in [name for name in kwargs if name in request]:
+            self.note(
+                _at(path, f"framework.modelKwargs.{name}"), "is written over the prompt by Galileo: it is left out"
+            )
+            del kwargs[name]
 
     def _prompt(self, adapter: Json, prompt: Json, path: str) -> None:
         path = _at(path, "adapter.prompt")

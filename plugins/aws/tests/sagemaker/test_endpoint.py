@@ -504,3 +504,22 @@ async def test_a_component_that_scales_from_zero_may_be_tried_again(
     sagemaker.says(Reply.json({"Message": text}, 400, x_amzn_errortype="ValidationError"))
     with pytest.raises(RateLimitedError, match="scales up from zero"):
         await engine.chat(document(), "hi")
+
+
+async def test_a_container_that_falls_silent_is_given_up(engine: Engine, document: Make, sagemaker: SageMaker) -> None:
+    frames = tgi_stream("first", "second").splitlines(keepends=True)
+    reply = event_stream([part(b"".join(frames[:2]))])
+    sagemaker.says(Reply((*reply.body, HOLD), 200, reply.headers), "invocations-response-stream")
+    stream = engine.stream(document(limits={"chunk_timeout_s": 0.2, "max_attempts": 1}), "hi")
+    with pytest.raises(CallTimeoutError) as failed:
+        _ = [piece async for piece in stream.text()]
+    assert failed.value.phase == "between_chunks"
+    assert stream.response.text == "first"
+
+
+async def test_a_throttled_stream_is_asked_for_again(engine: Engine, document: Make, sagemaker: SageMaker) -> None:
+    busy = Reply.json({"Message": "slow down"}, 429, x_amzn_errortype="ThrottlingException", retry_after="0")
+    replies = [busy, event_stream([part(tgi_stream("Hello"))])]
+    sagemaker.says(lambda _request: replies.pop(0), "invocations-response-stream")
+    text, _ = await told(engine, document(limits={"max_attempts": 2, "timeout_s": 20}))
+    assert text == "Hello"
