@@ -1,6 +1,6 @@
 """Measure what a call costs through Dragoman and through its peers: CPU time, side by side, in one run.
 
-    python bench/run.py                         all suites; writes bench/RESULTS.md and bench/RESULTS-bedrock.md
+    python bench/run.py                         all suites; writes bench/RESULTS*.md
     python bench/run.py --suite bedrock --quick a first look; writes nothing
     python bench/run.py --only bare_aiohttp --only dragoman_engine
 
@@ -21,17 +21,22 @@ from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from datetime import UTC, datetime
 
+import many_streams
 from environments import HERE, python_for
 from processes import Child, cores
 from report import Samples, aligned, medians, reached
 from suites import ROWS, SUITES, Row, Suite
 
 STREAMS_PER_CALL = 0.25
+MANY_STREAMS = "many-streams"
 
 
 def main() -> None:
     options = _options()
-    for name in options.suite or SUITES:
+    for name in options.suite or ([*SUITES] if options.only else [*SUITES, MANY_STREAMS]):
+        if name == MANY_STREAMS:
+            many_streams.run(write=not options.quick)
+            continue
         suite = SUITES[name]
         names = [contender for contender in suite.contenders if contender in (options.only or suite.contenders)]
         if names:
@@ -91,7 +96,9 @@ def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--rounds", type=int, default=15, help="turns of each contender (default 15)")
     parser.add_argument("--calls", type=int, default=200, help="calls a turn; a quarter as many streams (default 200)")
-    parser.add_argument("--suite", action="append", choices=SUITES, help="only this suite; may be repeated")
+    parser.add_argument(
+        "--suite", action="append", choices=[*SUITES, MANY_STREAMS], help="only this suite; may be repeated"
+    )
     contenders = [name for suite in SUITES.values() for name in suite.contenders]
     parser.add_argument("--only", action="append", choices=contenders, help="only this one; may be repeated")
     parser.add_argument("--quick", action="store_true", help="3 rounds of 60 calls")

@@ -2,7 +2,7 @@
 
 It speaks OpenAI's chat completions and Bedrock's Converse over HTTP/1.1 with keep-alive. Everything it says is made
 beforehand, so that its own cost is small and the same for all. A stream is sent at once, each event as one HTTP chunk,
-as real servers do.
+as real servers do; for the model ``paced`` event by event, as real models do.
 
     python upstream.py        prints its port and serves until its standard input ends
 """
@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import random
 import re
 import sys
 
@@ -21,6 +22,9 @@ _LENGTH = re.compile(rb"\r\ncontent-length: *(\d+)", re.IGNORECASE)
 _WANTS_STREAM = re.compile(rb'"stream": ?true')
 _MODEL = b"POST /model/"
 _CONVERSE_STREAM = b"/converse-stream "
+_PACED = b"POST /model/paced/"
+#: Between two events of a paced stream.
+PACE_S = 0.1
 
 
 def answer_to(head: bytes, body: bytes) -> bytes:
@@ -49,12 +53,24 @@ class Upstream(asyncio.Protocol):
             if len(self._received) < size:
                 return
             head, body, self._received = self._received[:end], self._received[end:size], self._received[size:]
-            self._transport.write(answer_to(head, body))
+            if head.startswith(_PACED):
+                # Models do not keep step with each other.
+                asyncio.get_running_loop().call_later(random.uniform(0, PACE_S), self._write_paced, 0)
+            else:
+                self._transport.write(answer_to(head, body))
+
+    def _write_paced(self, number: int) -> None:
+        pieces = upstream_bedrock.PIECES
+        if self._transport.is_closing():
+            return
+        self._transport.write(pieces[number])
+        if number + 1 < len(pieces):
+            asyncio.get_running_loop().call_later(PACE_S, self._write_paced, number + 1)
 
 
 async def main() -> None:
     loop = asyncio.get_running_loop()
-    server = await loop.create_server(Upstream, "127.0.0.1", 0)
+    server = await loop.create_server(Upstream, "127.0.0.1", 0, backlog=4096)
     print(server.sockets[0].getsockname()[1], flush=True)
     async with server:
         await loop.run_in_executor(None, sys.stdin.read)

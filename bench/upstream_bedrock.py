@@ -52,7 +52,7 @@ def _event(kind: str, payload: dict[str, Any], number: int) -> bytes:
     return message + pack(">I", crc32(message))
 
 
-def _streamed_answer() -> bytes:
+def _streamed_answer() -> tuple[bytes, ...]:
     events: list[tuple[str, dict[str, Any]]] = [("messageStart", {"role": "assistant"})]
     events += [("contentBlockDelta", {"contentBlockIndex": 0, "delta": {"text": word}}) for word in WORDS]
     events += [
@@ -63,8 +63,10 @@ def _streamed_answer() -> bytes:
     messages = [_event(kind, payload, number) for number, (kind, payload) in enumerate(events)]
     pieces = [f"{len(message):x}\r\n".encode() + message + b"\r\n" for message in messages]
     head = _head("application/vnd.amazon.eventstream", "Transfer-Encoding: chunked")
-    return head + b"".join(pieces) + b"0\r\n\r\n"
+    return (head, *pieces, b"0\r\n\r\n")
 
 
 WHOLE = _whole_answer()
-STREAMED = _streamed_answer()
+#: Head, events and end of a stream, and all of them at once.
+PIECES = _streamed_answer()
+STREAMED = b"".join(PIECES)
