@@ -15,12 +15,13 @@ from typing import Any
 from dragoman.errors import UnsupportedError
 from dragoman.plugin import CallSettings, LangChainContext, Target
 
+from dragoman_aws.bedrock.address import endpoint_of
 from dragoman_aws.bedrock.connection import BedrockConnection
+from dragoman_aws.bedrock.converse import dialect_of
 from dragoman_aws.bedrock.converse.call import add_endpoint_kwargs
 from dragoman_aws.bedrock.converse.encode import guardrail_config
 from dragoman_aws.bedrock.converse.settings import ADDITIONAL, merge_model_kwargs, write_inference
 from dragoman_aws.bedrock.families import family_of
-from dragoman_aws.bedrock.provider import dialect_of, endpoint_of
 from dragoman_aws.identity.connection import BedrockApiKeyAuth
 from dragoman_aws.identity.identity import Identity
 from dragoman_aws.identity.region import choose_region

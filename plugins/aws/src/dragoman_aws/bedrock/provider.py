@@ -7,14 +7,14 @@ from typing import Any
 
 from dragoman.plugin import CallSettings, Context, LangChainContext, Payload, Provider, Session, Target
 
+from dragoman_aws.bedrock.address import endpoint_of
 from dragoman_aws.bedrock.connection import BedrockConnection
-from dragoman_aws.bedrock.converse import ConverseCodec, Dialect
+from dragoman_aws.bedrock.converse import ConverseCodec, dialect_of
 from dragoman_aws.bedrock.counting import CountingSession
-from dragoman_aws.bedrock.families import family_of
 from dragoman_aws.bedrock.invoke import InvokeCodec
 from dragoman_aws.identity.authorizer import authorizer
 from dragoman_aws.identity.identity import Identity
-from dragoman_aws.identity.region import choose_region, dns_suffix
+from dragoman_aws.identity.region import choose_region
 
 #: The service's name in a signature; the host's name is another one.
 SERVICE = "bedrock"
@@ -59,14 +59,3 @@ def invoke_codec(target: Target, region: str, payload: Payload) -> InvokeCodec:
     connection: BedrockConnection = target.connection
     who = Identity.of(target, region).who
     return InvokeCodec(endpoint_of(connection, region), target.model, payload, connection.guardrail, who=who)
-
-
-def endpoint_of(connection: BedrockConnection, region: str) -> str:
-    """Return the address of the data plane: the one that is written, or the region's own."""
-    return connection.endpoint_url or f"https://bedrock-runtime.{region}.{dns_suffix(region)}"
-
-
-def dialect_of(target: Target) -> Dialect:
-    """Return where the settings of the target's family go."""
-    connection: BedrockConnection = target.connection
-    return Dialect(family_of(connection.family, target.base_model), connection.request_fields)

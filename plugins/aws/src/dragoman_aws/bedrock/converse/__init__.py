@@ -4,19 +4,20 @@ from __future__ import annotations
 
 from dragoman.errors import ProviderError
 from dragoman.events import Response
-from dragoman.plugin import ChatRequest, Codec, WireReply, WireRequest
+from dragoman.plugin import ChatRequest, Codec, Target, WireReply, WireRequest
 
 from dragoman_aws.bedrock.address import EVENT_STREAM, model_url
-from dragoman_aws.bedrock.connection import Guardrail
+from dragoman_aws.bedrock.connection import BedrockConnection, Guardrail
 from dragoman_aws.bedrock.converse.decode import decode_answer
 from dragoman_aws.bedrock.converse.encode import encode_body
 from dragoman_aws.bedrock.converse.reports import reports_on
 from dragoman_aws.bedrock.converse.settings import Dialect
 from dragoman_aws.bedrock.converse.stream import ConverseStreamDecoder
 from dragoman_aws.bedrock.errors import error_of
+from dragoman_aws.bedrock.families import family_of
 from dragoman_aws.eventstream import EventStream
 
-__all__ = ["ConverseCodec", "Dialect"]
+__all__ = ["ConverseCodec", "Dialect", "dialect_of"]
 
 
 class ConverseCodec(Codec):
@@ -55,3 +56,9 @@ class ConverseCodec(Codec):
 
     def error(self, reply: WireReply) -> ProviderError:
         return error_of(reply, self._who)
+
+
+def dialect_of(target: Target) -> Dialect:
+    """Return where the settings of the target's family go."""
+    connection: BedrockConnection = target.connection
+    return Dialect(family_of(connection.family, target.base_model), connection.request_fields)
