@@ -228,9 +228,14 @@ _MESSAGE_MEMBERS = frozenset(
 )
 
 
+_TEXT_ROLES = ("user", "assistant", "system", "developer")
+
+
 def _message(raw: Any, path: str) -> Message:
     raw = _mapping(raw, path)
     role = raw.get("role")
+    if len(raw) == 2 and role in _TEXT_ROLES and type(text := raw.get("content")) is str:
+        return Message(role, (Text(text),))  # most messages; the same as what follows, sooner
     if role not in ROLES:
         _refuse(f"{path}.role", f"is {role!r}; one of {', '.join(ROLES)} is expected")
     if not _MESSAGE_MEMBERS.issuperset(raw):

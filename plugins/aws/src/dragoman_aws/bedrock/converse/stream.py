@@ -49,16 +49,17 @@ class ConverseStreamDecoder(StreamDecoder):
         self._additional: Any = None
 
     def feed(self, frame: EventFrame) -> Events:
-        if frame.kind != "event":
+        data, event, kind, _ = frame
+        if kind != "event":
             raise error_in_stream(frame, self._reply, self._who)
-        read = _EVENTS.get(frame.event)
+        read = _EVENTS.get(event)
         if read is None:
             return ()  # a kind of event that is newer than this codec
         try:
-            payload = orjson.loads(frame.data)
+            payload = orjson.loads(data)
         except orjson.JSONDecodeError:
             raise ProtocolError(
-                f"the payload of {frame.event} is not JSON",
+                f"the payload of {event} is not JSON",
                 status=self._reply.status,
                 request_id=self._reply.headers.get(REQUEST_ID_HEADER),
             ) from None
