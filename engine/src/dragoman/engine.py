@@ -11,7 +11,7 @@ import weakref
 from collections import OrderedDict
 from collections.abc import AsyncGenerator, Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple, ParamSpec, TypeVar
@@ -284,13 +284,13 @@ class Engine:
                 observe=self._observe if self.plugins.observers else None,
             )
 
-    async def _lease(self, resolved: Resolved) -> AbstractAsyncContextManager[Lease]:
+    async def _lease(self, resolved: Resolved) -> Lease:
         loop = asyncio.get_running_loop()
         sessions = self._open.get(loop)
         if sessions is None:
             sessions = self._open[loop] = OpenSessions()
         provider = self._providers.get(resolved.description.kind) or await self._provider(resolved.description)
-        return sessions.lease(resolved, functools.partial(self._open_session, resolved, provider))
+        return await sessions.lease(resolved, functools.partial(self._open_session, resolved, provider))
 
     def _open_session(self, resolved: Resolved, provider: Provider) -> Session:
         if resolved.adapter.runtime != "langchain":

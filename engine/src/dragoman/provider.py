@@ -234,7 +234,8 @@ class WireReply:
     body: bytes = b""
 
 
-class Frame(NamedTuple):
+@dataclass(slots=True)
+class Frame:
     """One frame of a stream: ``data`` as bytes, and the event's name where the framing has one."""
 
     data: bytes

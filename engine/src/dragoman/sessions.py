@@ -6,7 +6,7 @@ import asyncio
 import importlib
 from collections import OrderedDict
 from collections.abc import AsyncGenerator, Callable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
+from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import replace
 
 from dragoman.errors import PluginError
@@ -42,54 +42,58 @@ _Key = tuple[str, int | None]
 
 
 class Lease:
-    """A session in use, with the slots that bound its concurrency."""
+    """A session with the slots that bound its concurrency. Calls hold it as a context, any number at a time."""
 
-    __slots__ = ("retired", "session", "slots", "users")
+    __slots__ = ("_is_retired", "_users", "session", "slots")
 
     def __init__(self, session: Session, max_concurrency: int | None) -> None:
         self.session = session
         self.slots: AbstractAsyncContextManager[None] = (
             nullcontext() if max_concurrency is None else asyncio.Semaphore(max_concurrency)
         )
-        self.users = 0
-        self.retired = False
+        self._users = 0
+        self._is_retired = False
+
+    async def __aenter__(self) -> Lease:
+        self._users += 1
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self._users -= 1
+        await self._close_if_over()
+
+    async def retire(self) -> None:
+        """Close the session as soon as no call holds it."""
+        self._is_retired = True
+        await self._close_if_over()
+
+    async def _close_if_over(self) -> None:
+        if self._is_retired and not self._users:
+            await self.session.aclose()
 
 
 class OpenSessions:
-    """The sessions of one event loop. A session is closed when it is retired and its last call is over."""
+    """The sessions of one event loop, the one used last at the end."""
 
     def __init__(self) -> None:
         self._leases: OrderedDict[_Key, Lease] = OrderedDict()
 
-    @asynccontextmanager
-    async def lease(self, resolved: Resolved, open_session: Callable[[], Session]) -> AsyncGenerator[Lease, None]:
-        """Hold the session of a target, opened now if it is not open."""
+    async def lease(self, resolved: Resolved, open_session: Callable[[], Session]) -> Lease:
+        """Return the session of a target, opened now if it is not open. Hold it before anything else is awaited."""
         bound = resolved.settings.limits.max_concurrency
         key = (resolved.target_key, bound)
-        lease = self._leases.get(key)
-        if lease is None:
-            lease = self._leases[key] = Lease(open_session(), bound)
+        while (lease := self._leases.get(key)) is None:
+            if len(self._leases) < MAX_OPEN_SESSIONS:
+                self._leases[key] = Lease(open_session(), bound)
+            else:
+                await self._leases.popitem(last=False)[1].retire()
         self._leases.move_to_end(key)
-        lease.users += 1
-        try:
-            if len(self._leases) > MAX_OPEN_SESSIONS:
-                await self._retire(next(iter(self._leases)))
-            yield lease
-        finally:
-            lease.users -= 1
-            if lease.retired and not lease.users:
-                await lease.session.aclose()
+        return lease
 
     async def aclose(self) -> None:
-        """Close every session; one that a call still uses is closed when that call is over."""
-        for key in list(self._leases):
-            await self._retire(key)
-
-    async def _retire(self, key: _Key) -> None:
-        lease = self._leases.pop(key)
-        lease.retired = True
-        if not lease.users:
-            await lease.session.aclose()
+        """Close every session; one that a call still holds is closed when that call is over."""
+        while self._leases:
+            await self._leases.popitem()[1].retire()
 
 
 def import_provider(description: ProviderDescription) -> Provider:

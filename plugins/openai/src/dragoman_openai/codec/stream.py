@@ -34,6 +34,8 @@ from dragoman_openai.codec.vocabulary import finish_reason, usage_of
 #: Members that most chunks repeat; those of the last chunk that has them count.
 _REPEATED = ("created", "service_tier", "system_fingerprint")
 _CHUNK_MEMBERS = ANSWER_MEMBERS.union(_REPEATED)
+#: A choice of these alone, without log probabilities, has nothing to keep: nearly all of them.
+_PLAIN_CHOICE = frozenset({"index", "delta", "message", "finish_reason", "logprobs"})
 
 Events = list[Event]
 
@@ -115,7 +117,8 @@ class ChatStreamDecoder(StreamDecoder):
                     read(self, value, events)
         if (word := choice.get("finish_reason")) and not self._finished:
             self._end(word, events)
-        self._extra.keep_choice(choice)
+        if choice.get("logprobs") or not _PLAIN_CHOICE.issuperset(choice):
+            self._extra.keep_choice(choice)
 
     def _end(self, word: str | None, events: Events) -> None:
         self._finished = True
