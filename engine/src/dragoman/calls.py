@@ -101,14 +101,25 @@ class ChatStream:
             self._plan = plan
             for report in plan.reports:
                 yield Reported(report)
-            bound = call.deadline.bound
-            events, event = await bound(call.attempts(functools.partial(_begin, plan)))
+            deadline, begin, pause = call.deadline, call.deadline.begin, call.deadline.pause
+            events, event = await deadline.bound(call.attempts(functools.partial(_begin, plan)))
             call.has_begun()
             async with aclosing(events):
-                while event is not None:
+                if event is not None:
                     add(event)
                     yield event
-                    event = await bound(anext(events, None))
+                try:
+                    begin()
+                    async for event in events:
+                        pause()
+                        add(event)
+                        yield event
+                        begin()
+                except asyncio.CancelledError:
+                    deadline.raise_if_passed()
+                    raise
+                finally:
+                    pause()
             call.response = self.response
             if self._collector.finished is None:
                 raise ProtocolError("the answer ended without saying that it is complete")
@@ -257,18 +268,30 @@ class _Deadline:
 
     async def bound(self, work: Awaitable[T]) -> T:
         """Return what the work returns; raise where the deadline passes first, or has passed."""
-        if self._has_passed:
-            raise self._error()
-        self._waiting = task = asyncio.current_task(self._loop)  # to look the loop up costs more than all else here
+        self.begin()
         try:
             return await work
         except asyncio.CancelledError:
-            before = self._cancels_before
-            if before is None or task is None or task.uncancel() > before:  # somebody else cancels, too
-                raise
-            raise self._error() from None
+            self.raise_if_passed()
+            raise
         finally:
-            self._waiting = None
+            self.pause()
+
+    def begin(self) -> None:
+        """Let the deadline interrupt what the running task waits for from here on; raise where it has passed."""
+        if self._has_passed:
+            raise self._error()
+        self._waiting = asyncio.current_task(self._loop)  # to look the loop up costs more than all else here
+
+    def pause(self) -> None:
+        """Let the deadline interrupt nothing until the next :meth:`begin`."""
+        self._waiting = None
+
+    def raise_if_passed(self) -> None:
+        """Raise the deadline's error in place of the cancellation that it caused; do nothing if others cancel, too."""
+        task, before = self._waiting, self._cancels_before
+        if before is not None and task is not None and task.uncancel() <= before:
+            raise self._error() from None
 
     def close(self) -> None:
         """Stop the timer."""

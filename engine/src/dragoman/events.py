@@ -54,7 +54,8 @@ class Report(NamedTuple):
 # --- events ------------------------------------------------------------------------------------------------------
 
 
-class Started(NamedTuple):
+@dataclass(slots=True)
+class Started:
     """The provider began to answer. All members are the provider's own; ``None`` where it does not say."""
 
     response_id: str | None = None
@@ -62,13 +63,15 @@ class Started(NamedTuple):
     request_id: str | None = None
 
 
-class TextDelta(NamedTuple):
+@dataclass(slots=True)
+class TextDelta:
     """More text."""
 
     text: str
 
 
-class ReasoningDelta(NamedTuple):
+@dataclass(slots=True)
+class ReasoningDelta:
     """More reasoning; ``signature`` and ``redacted`` come once, with or after the text that they belong to."""
 
     text: str = ""
@@ -76,13 +79,15 @@ class ReasoningDelta(NamedTuple):
     redacted: str | None = None
 
 
-class RefusalDelta(NamedTuple):
+@dataclass(slots=True)
+class RefusalDelta:
     """More of a refusal."""
 
     text: str
 
 
-class ToolCallDelta(NamedTuple):
+@dataclass(slots=True)
+class ToolCallDelta:
     """A piece of a tool call.
 
     ``position`` says which call of the answer, from 0; ``id`` and ``name`` come with its first piece.
@@ -94,25 +99,29 @@ class ToolCallDelta(NamedTuple):
     arguments: str = ""
 
 
-class UsageReported(NamedTuple):
+@dataclass(slots=True)
+class UsageReported:
     """The provider's figures for the call so far; the last one counts."""
 
     usage: Usage
 
 
-class Reported(NamedTuple):
+@dataclass(slots=True)
+class Reported:
     """A report, as it comes up."""
 
     report: Report
 
 
-class ProviderFields(NamedTuple):
+@dataclass(slots=True)
+class ProviderFields:
     """Members of the provider's answer that have no place of their own; later ones replace earlier ones by name."""
 
     fields: Mapping[str, Any]
 
 
-class Finished(NamedTuple):
+@dataclass(slots=True)
+class Finished:
     """The answer is complete. ``provider_reason`` is the provider's own word, kept as it came."""
 
     reason: FinishReason
@@ -238,6 +247,7 @@ class Collector:
 
     def __init__(self) -> None:
         self._parts: list[_OpenPart] = []
+        self._last: _OpenPart | None = None
         self._calls: dict[int, _OpenCall] = {}
         self._reports: list[Report] = []
         self._started = Started()
@@ -247,7 +257,10 @@ class Collector:
 
     def add(self, event: Event) -> None:
         """Take the next event."""
-        _COLLECT[type(event)](self, event)
+        if type(event) is TextDelta and type(part := self._last) is _OpenText:  # nearly all events of a stream
+            part.pieces.append(event.text)
+        else:
+            _COLLECT[type(event)](self, event)
 
     def response(self) -> Response:
         """Return what has come so far; ``finish_reason`` is ``unknown`` until :class:`Finished` has come."""
@@ -270,7 +283,7 @@ class Collector:
     def _reasoning(self, event: ReasoningDelta) -> None:
         part = self._open(_OpenReasoning)
         if (part.signature and event.text) or (part.redacted and (event.text or event.redacted)):
-            self._parts.append(part := _OpenReasoning())  # a signature closes its block, and so does a sealed part
+            part = self._add(_OpenReasoning())  # a signature closes its block, and so does a sealed part
         part.pieces.append(event.text)
         part.signature = event.signature or part.signature
         part.redacted = event.redacted or part.redacted
@@ -282,7 +295,7 @@ class Collector:
         call = self._calls.get(event.position)
         if call is None:
             call = self._calls[event.position] = _OpenCall()
-            self._parts.append(call)
+            self._add(call)
         call.id = event.id or call.id
         call.name = event.name or call.name
         call.pieces.append(event.arguments)
@@ -303,10 +316,11 @@ class Collector:
         self.finished = event
 
     def _open(self, kind: type[P]) -> P:
-        if self._parts and isinstance(last := self._parts[-1], kind):
-            return last
-        part = kind()
+        return last if isinstance(last := self._last, kind) else self._add(kind())
+
+    def _add(self, part: P) -> P:
         self._parts.append(part)
+        self._last = part
         return part
 
 

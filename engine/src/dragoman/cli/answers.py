@@ -174,7 +174,9 @@ def response_object(response: Response) -> dict[str, Any]:
 
 def event_object(event: Event) -> dict[str, Any]:
     """Return an event's JSON form: ``event`` names its kind, ``TextDelta`` as ``text_delta``."""
-    members = {name: _plain(value) for name, value in event._asdict().items() if value is not None}
+    members = {
+        name: _plain(value) for name in event.__dataclass_fields__ if (value := getattr(event, name)) is not None
+    }
     return {"event": re.sub(r"(?<!^)(?=[A-Z])", "_", type(event).__name__).lower(), **members}
 
 

@@ -151,7 +151,7 @@ class AnswerDecoder:
         delta = ReasoningDelta(
             block.get("reasoning") or "", extras.get("signature"), _sealed(extras.get("redacted_content"))
         )
-        if any(delta):
+        if delta.text or delta.signature or delta.redacted:
             events.append(delta)
 
     def _redacted(self, block: Mapping[str, Any], events: list[Event]) -> None:

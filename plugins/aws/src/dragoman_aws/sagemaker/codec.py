@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from dragoman.errors import ProviderError
@@ -104,7 +104,7 @@ class _Decoder(StreamDecoder):
     def feed(self, frame: Any) -> Iterator[Event]:
         try:
             for event in self._inner.feed(frame):
-                yield event._replace(request_id=self._request_id) if type(event) is Started else event
+                yield replace(event, request_id=self._request_id) if type(event) is Started else event
         except ProviderError as error:
             raise _identified(error, self._reply) from None
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from binascii import a2b_base64
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import Any
 
 import orjson
@@ -54,7 +55,7 @@ class _Enclosed:
         if not self._started:
             self._started = True
             started = next((event for event in inner if isinstance(event, Started)), Started())
-            events.append(started._replace(request_id=self._reply.headers.get(REQUEST_ID_HEADER)))
+            events.append(replace(started, request_id=self._reply.headers.get(REQUEST_ID_HEADER)))
         for event in inner:
             if isinstance(event, UsageReported):
                 self._read = event.usage  # Bedrock's own figures come at the end
