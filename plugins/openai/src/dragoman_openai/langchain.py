@@ -9,16 +9,16 @@ from __future__ import annotations
 
 import importlib
 import ssl
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlsplit
 
 from dragoman.errors import ConnectionFailedError, UnsupportedError
 from dragoman.plugin import CallSettings, LangChainContext, Target
 
-from dragoman_openai.codec import Dialect
+from dragoman_openai.codec import Dialect, Endpoint
 from dragoman_openai.codec.parameters import add_endpoint_kwargs, merge_model_kwargs, write_inference, written_members
-from dragoman_openai.connection import AzureConnection, CompatibleConnection, OpenAIConnection, compatible_base_url
+from dragoman_openai.connection import AzureConnection, OpenAIConnection
 from dragoman_openai.langchain_signing import Signer, signer_of
 
 if TYPE_CHECKING:
@@ -40,20 +40,30 @@ _FIELDS = (
 )  # fmt: skip
 
 
-def chat_model(provider: ChatProvider, target: Target, settings: CallSettings, context: LangChainContext) -> Any:
+def chat_model(
+    provider: ChatProvider,
+    target: Target,
+    settings: CallSettings,
+    context: LangChainContext,
+    model_class: Callable[..., Any] | None = None,
+) -> Any:
     """Return ``AzureChatOpenAI`` for a dated api-version, else ``ChatOpenAI``; blocks while it is built.
+
+    Args:
+        provider, target, settings, context: As :meth:`dragoman.plugin.Provider.langchain` gets them.
+        model_class: Another plugin's own class on langchain-openai's ``BaseChatOpenAI``, to be used instead.
 
     Raises:
         UnsupportedError: langchain-openai is not installed, or the adapter says something that it cannot.
     """
-    classes = _import("langchain_openai")
+    make = model_class or _class_of(target)
     dialect, endpoint = provider.dialect(target), provider.endpoint(target)
     headers = dict(endpoint.headers)
     add_endpoint_kwargs(endpoint.url, headers, settings.endpoint_kwargs)
     signer = signer_of(target, context)
     arguments = {
-        **_address(target),
-        **_members(settings, dialect),
+        **_address(target, endpoint),
+        **_members(settings, dialect, renames_max_tokens=model_class is None),
         **_clients(_Guard(endpoint.url, headers, signer), context),
         "api_key": PLACEHOLDER,
         "default_headers": headers,
@@ -66,11 +76,19 @@ def chat_model(provider: ChatProvider, target: Target, settings: CallSettings, c
         "timeout": _import("openai").Timeout(settings.limits.timeout_s, connect=settings.limits.connect_timeout_s),
         "use_responses_api": False,
     }
-    dated = isinstance(target.connection, AzureConnection) and target.connection.api_version is not None
-    model = (classes.AzureChatOpenAI if dated else classes.ChatOpenAI)(**arguments)
+    model = make(**arguments)
     # The constructor drops or invents a temperature by the model's name.
     model.temperature = settings.inference.temperature
     return model
+
+
+def _class_of(target: Target) -> Any:
+    classes = _import("langchain_openai")
+    return classes.AzureChatOpenAI if _is_dated(target.connection) else classes.ChatOpenAI
+
+
+def _is_dated(connection: Any) -> bool:
+    return isinstance(connection, AzureConnection) and connection.api_version is not None
 
 
 def _import(package: str) -> Any:
@@ -82,14 +100,12 @@ def _import(package: str) -> Any:
         ) from None
 
 
-def _address(target: Target) -> dict[str, Any]:
+def _address(target: Target, endpoint: Endpoint) -> dict[str, Any]:
     connection = target.connection
-    if isinstance(connection, OpenAIConnection):
-        return {"model": target.model, "base_url": connection.base_url, "organization": connection.organization}
-    if isinstance(connection, CompatibleConnection):
-        return {"model": target.model, "base_url": compatible_base_url(connection)}
-    if connection.api_version is None:
-        return {"model": target.model, "base_url": f"{connection.endpoint}/openai/v1"}
+    if not _is_dated(connection):
+        base_url = endpoint.url.removesuffix("/chat/completions")
+        account = {"organization": connection.organization} if isinstance(connection, OpenAIConnection) else {}
+        return {"model": target.model, "base_url": base_url, **account}
     return {
         "azure_endpoint": connection.endpoint,
         "azure_deployment": quote(target.model, safe=""),
@@ -99,8 +115,11 @@ def _address(target: Target) -> dict[str, Any]:
     }
 
 
-def _members(settings: CallSettings, dialect: Dialect) -> dict[str, Any]:
-    """Return the body members that the codec would write, as constructor arguments."""
+def _members(settings: CallSettings, dialect: Dialect, *, renames_max_tokens: bool) -> dict[str, Any]:
+    """Return the body members that the codec would write, as constructor arguments.
+
+    ``ChatOpenAI`` sends its ``max_tokens`` as ``max_completion_tokens``; ``BaseChatOpenAI`` under its own name.
+    """
     if getattr(settings.inference, "parallel_tool_calls", None) is not None:
         raise UnsupportedError(
             "the LangChain class takes it with the tools",
@@ -112,8 +131,9 @@ def _members(settings: CallSettings, dialect: Dialect) -> dict[str, Any]:
     merge_model_kwargs(body, settings.model_kwargs, written_members(dialect))
     body.pop("temperature", None)
     arguments = {name: body.pop(name) for name in _FIELDS if name in body}
-    if "max_completion_tokens" in body:
-        arguments["max_tokens"] = body.pop("max_completion_tokens")
+    member = "max_completion_tokens" if renames_max_tokens else "max_tokens"
+    if member in body:
+        arguments["max_tokens"] = body.pop(member)
     if "response_format" in body:
         arguments["model_kwargs"] = {"response_format": body.pop("response_format")}
     return {**arguments, "extra_body": body or None}

@@ -32,6 +32,12 @@ class Dialect:
         reasoning_effort: Whether ``reasoning.effort`` is a body member, as ``reasoning_effort``.
         refusals: Whether an assistant's refusal has a member of its own; else it is sent as the text that it is.
         text_lists: Whether system, assistant and tool messages may hold several texts; else they are joined.
+        media: Whether user messages may hold pictures, sounds and files; else they are one text.
+        names: Whether a message may carry its author's name.
+        tool_choice: Whether ``tool_choice`` and ``parallel_tool_calls`` are body members; else only a choice that
+            leaves everything to the model can be said, by saying nothing.
+        strict_tools: Whether a tool can be ``strict``.
+        json_schema: Whether ``response_format`` can be a JSON Schema.
     """
 
     name: str
@@ -44,3 +50,8 @@ class Dialect:
     reasoning_effort: bool = True
     refusals: bool = False
     text_lists: bool = False
+    media: bool = True
+    names: bool = True
+    tool_choice: bool = True
+    strict_tools: bool = True
+    json_schema: bool = True

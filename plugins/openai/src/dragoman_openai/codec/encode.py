@@ -10,7 +10,7 @@ from dragoman.errors import MessageError
 from dragoman.plugin import ChatRequest
 
 from dragoman_openai.codec.dialect import Dialect
-from dragoman_openai.codec.messages import encode_messages, encode_tool, encode_tool_choice
+from dragoman_openai.codec.messages import encode_messages, encode_tool, encode_tool_choice, refuse_choice
 from dragoman_openai.codec.parameters import merge_model_kwargs, write_inference
 
 Wire = dict[str, Any]
@@ -33,7 +33,7 @@ def encode_body(request: ChatRequest, model: str | None, dialect: Dialect, place
     body["messages"] = encode_messages(request.messages, dialect)
     write_inference(body, settings.inference, dialect)
     if request.tools:
-        _write_tools(body, request)
+        _write_tools(body, request, dialect)
     if request.stream:
         body["stream"] = True
         if dialect.stream_usage:
@@ -45,10 +45,13 @@ def encode_body(request: ChatRequest, model: str | None, dialect: Dialect, place
         raise MessageError(f"the request cannot be written as JSON: {error}") from None
 
 
-def _write_tools(body: Wire, request: ChatRequest) -> None:
-    body["tools"] = [encode_tool(tool) for tool in request.tools]
+def _write_tools(body: Wire, request: ChatRequest, dialect: Dialect) -> None:
+    body["tools"] = [encode_tool(tool, f"tools[{i}]", dialect) for i, tool in enumerate(request.tools)]
     parallel = getattr(request.settings.inference, "parallel_tool_calls", None)
     if request.tool_choice is not None:
+        if not dialect.tool_choice:
+            refuse_choice(request.tool_choice, dialect)
+            return
         body["tool_choice"] = encode_tool_choice(request.tool_choice)
         parallel = parallel if request.tool_choice.parallel is None else request.tool_choice.parallel
     if parallel is not None:
