@@ -16,8 +16,6 @@ from typing import NamedTuple
 
 #: Changes with every change of the vectors, so that stored ones can be told apart.
 VERSION = 1
-DEFAULT_DIMENSIONS = 256
-MAX_DIMENSIONS = 4096
 
 _LETTERS = 3  # of a group
 _FULL_WEIGHT_LETTERS = 8  # shorter words count less: most of them are "the" and "is"
@@ -31,8 +29,13 @@ class Feature(NamedTuple):
     weight: float
 
 
-def vector(text: str, dimensions: int = DEFAULT_DIMENSIONS, *, normalize: bool = True) -> list[float]:
-    """Return the text's vector; of length 1 where ``normalize``. A text of white space alone has none: all zeros."""
+def is_blank(text: str) -> bool:
+    """Tell a text without anything that could be hashed."""
+    return _WORD.search(text) is None
+
+
+def vector(text: str, dimensions: int, *, normalize: bool = True) -> list[float]:
+    """Return the text's vector; of length 1 where ``normalize``. A blank one's is all zeros."""
     found = [0.0] * dimensions
     for word, times in Counter(_WORD.findall(_plain(text))).items():
         for number, weight in features(word):
@@ -52,7 +55,7 @@ def features(word: str) -> tuple[Feature, ...]:
     weight = min(len(word), _FULL_WEIGHT_LETTERS) / _FULL_WEIGHT_LETTERS
     framed = f"<{word}>"
     groups = [framed[i : i + _LETTERS] for i in range(len(framed) - _LETTERS + 1)]
-    share = weight / len(groups)
+    share = weight / math.sqrt(len(groups))
     return (Feature(_number(f"w {word}"), weight), *(Feature(_number(f"g {group}"), share) for group in groups))
 
 
