@@ -1,12 +1,10 @@
-"""A chat request as the protocol's JSON body."""
+"""A chat request as the protocol's JSON value."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
 
-import orjson
-from dragoman.errors import MessageError
 from dragoman.plugin import ChatRequest
 
 from dragoman_openai.codec.dialect import Dialect
@@ -16,8 +14,8 @@ from dragoman_openai.codec.parameters import merge_model_kwargs, write_inference
 Wire = dict[str, Any]
 
 
-def encode_body(request: ChatRequest, model: str | None, dialect: Dialect, places: Mapping[str, str]) -> bytes:
-    """Return the JSON body.
+def encode_body(request: ChatRequest, model: str | None, dialect: Dialect, places: Mapping[str, str]) -> Wire:
+    """Return the JSON body's value.
 
     Args:
         request: What is asked.
@@ -39,10 +37,7 @@ def encode_body(request: ChatRequest, model: str | None, dialect: Dialect, place
         if dialect.stream_usage:
             body["stream_options"] = {"include_usage": True}
     merge_model_kwargs(body, settings.model_kwargs, places)
-    try:
-        return orjson.dumps(body, default=_plain)
-    except TypeError as error:
-        raise MessageError(f"the request cannot be written as JSON: {error}") from None
+    return body
 
 
 def _write_tools(body: Wire, request: ChatRequest, dialect: Dialect) -> None:
@@ -56,9 +51,3 @@ def _write_tools(body: Wire, request: ChatRequest, dialect: Dialect) -> None:
         parallel = parallel if request.tool_choice.parallel is None else request.tool_choice.parallel
     if parallel is not None:
         body["parallel_tool_calls"] = parallel
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, Mapping):
-        return dict(value)
-    raise TypeError(f"{type(value).__name__} has no JSON form")
