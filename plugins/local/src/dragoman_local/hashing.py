@@ -10,6 +10,7 @@ import math
 import re
 import unicodedata
 from collections import Counter
+from collections.abc import Mapping
 from functools import lru_cache
 from hashlib import blake2b
 from typing import NamedTuple
@@ -36,12 +37,20 @@ def is_blank(text: str) -> bool:
 
 def vector(text: str, dimensions: int, *, normalize: bool = True) -> list[float]:
     """Return the text's vector; of length 1 where ``normalize``. A blank one's is all zeros."""
-    found = [0.0] * dimensions
-    for word, times in Counter(_WORD.findall(_plain(text))).items():
-        for number, weight in features(word):
-            sign = 1.0 if number & 1 else -1.0  # so that features which meet in one place cancel out on average
-            found[(number >> 1) % dimensions] += sign * weight * math.sqrt(times)
+    words = Counter(_WORD.findall(_plain(text)))
+    found = _summed(words, dimensions, signed=True)
+    if not any(found):  # a few features in few dimensions may cancel out altogether
+        found = _summed(words, dimensions, signed=False)
     return _of_length_one(found) if normalize else found
+
+
+def _summed(words: Mapping[str, int], dimensions: int, *, signed: bool) -> list[float]:
+    found = [0.0] * dimensions
+    for word, times in words.items():
+        for number, weight in features(word):
+            sign = -1.0 if signed and number & 1 else 1.0  # features that meet in one place cancel out on average
+            found[(number >> 1) % dimensions] += sign * weight * math.sqrt(times)
+    return found
 
 
 def cosine(one: list[float], other: list[float]) -> float:
