@@ -24,6 +24,8 @@ from dragoman.testing.contract.answers import Answers
 from dragoman.testing.contract.description import Description
 from dragoman.testing.contract.expression import Expression
 from dragoman.testing.contract.faults import Faults
+from dragoman.testing.contract.overrides import refuse_overrides
+from dragoman.testing.contract.release import Release
 from dragoman.testing.contract.secrecy import Secrecy
 from dragoman.testing.upstream import HOLD, RESET, Received, Reply, Upstream
 
@@ -41,19 +43,9 @@ __all__ = [
 ]
 
 
-class ProviderContract(Description, Answers, Expression, Faults, Secrecy):
-    """What every provider keeps. The fixture ``case`` is the author's."""
+class ProviderContract(Description, Answers, Expression, Faults, Release, Secrecy):
+    """What every provider that answers conversations keeps. The fixture ``case`` is the author's."""
 
     def __init_subclass__(cls, **rest: Any) -> None:
         super().__init_subclass__(**rest)
-        for name, value in vars(cls).items():
-            if name.startswith("test_") and hasattr(ProviderContract, name) and not _is_strict_xfail(value):
-                raise TypeError(
-                    f"{cls.__name__}.{name} overrides a test of the contract; "
-                    "mark it pytest.mark.xfail(strict=True, reason=...), or give it another name"
-                )
-
-
-def _is_strict_xfail(test: Any) -> bool:
-    marks = [mark for mark in getattr(test, "pytestmark", []) if mark.name == "xfail"]
-    return any(mark.kwargs.get("strict") and mark.kwargs.get("reason") for mark in marks)
+        refuse_overrides(cls, ProviderContract)

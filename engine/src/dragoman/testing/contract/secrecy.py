@@ -11,7 +11,7 @@ import pytest
 
 from dragoman.errors import DragomanError, SecretError
 from dragoman.testing.case import Answer, Wire
-from dragoman.testing.contract.fixtures import BOTH_WAYS, ContractFixtures, Subject
+from dragoman.testing.contract.fixtures import ContractFixtures, Subject, Watcher
 
 
 class Secrecy(ContractFixtures):
@@ -25,7 +25,9 @@ class Secrecy(ContractFixtures):
         return next(iter(canaries.values()))
 
     @pytest.mark.asyncio
-    async def test_secret_shows_in_no_dry_run(self, subject: Subject, wire: Wire, canaries: Mapping[str, str]) -> None:
+    async def test_secret_shows_in_no_dry_run(
+        self, subject: Subject, codec_wire: Wire, canaries: Mapping[str, str]
+    ) -> None:
         shown = repr(await subject.dry_run())
         assert not [name for name, value in canaries.items() if value in shown]
 
@@ -35,17 +37,34 @@ class Secrecy(ContractFixtures):
         assert not [name for name, value in canaries.items() if value in shown]
 
     @pytest.mark.asyncio
-    @BOTH_WAYS
-    async def test_secret_shows_in_no_log(
-        self, subject: Subject, wire: Wire, secret: str, caplog: pytest.LogCaptureFixture, streamed: bool
+    async def test_secret_shows_in_no_log_and_no_answer(
+        self,
+        subject: Subject,
+        wire: Wire,
+        canaries: Mapping[str, str],
+        caplog: pytest.LogCaptureFixture,
+        streamed: bool,
     ) -> None:
         caplog.set_level(logging.DEBUG)
         subject.prepare(Answer(), streamed=streamed)
-        await subject.call(streamed=streamed)
-        assert secret not in caplog.text
+        answer = await subject.call(streamed=streamed)
+        shown = [repr(answer), repr(subject.engine), caplog.text]
+        assert not [name for name, value in canaries.items() if value in "".join(shown)]
 
     @pytest.mark.asyncio
-    @BOTH_WAYS
+    async def test_observers_are_told_of_each_call_and_of_no_secret(
+        self, subject: Subject, wire: Wire, canaries: Mapping[str, str], watcher: Watcher, streamed: bool
+    ) -> None:
+        subject.prepare(Answer(), streamed=streamed)
+        await subject.call(streamed=streamed)
+        subject.upstream.answer(wire.error(401, f"incorrect keys {list(canaries.values())} given"))
+        with pytest.raises(DragomanError):
+            await subject.call(streamed=streamed)
+        assert [seen.phase for seen in watcher.seen] == ["start", "end", "start", "error"]
+        assert watcher.seen[-1].error_code == "authentication"
+        assert not [name for name, value in canaries.items() if value in repr(watcher.seen)]
+
+    @pytest.mark.asyncio
     async def test_secret_that_the_provider_echoes_is_removed(
         self, subject: Subject, wire: Wire, secret: str, caplog: pytest.LogCaptureFixture, streamed: bool
     ) -> None:
