@@ -17,11 +17,12 @@ override is refused.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from dragoman.testing.case import UPSTREAM, Answer, ProviderCase, Wire
 from dragoman.testing.contract.answers import Answers
-from dragoman.testing.contract.description import Description
+from dragoman.testing.contract.description import Description, Lightness
 from dragoman.testing.contract.expression import Expression
 from dragoman.testing.contract.faults import Faults
 from dragoman.testing.contract.overrides import refuse_overrides
@@ -30,10 +31,13 @@ from dragoman.testing.contract.secrecy import Secrecy
 from dragoman.testing.upstream import HOLD, RESET, Received, Reply, Upstream
 
 __all__ = [
+    "CONTRACTS",
     "HOLD",
     "RESET",
     "UPSTREAM",
     "Answer",
+    "Description",
+    "Lightness",
     "ProviderCase",
     "ProviderContract",
     "Received",
@@ -49,3 +53,7 @@ class ProviderContract(Description, Answers, Expression, Faults, Release, Secrec
     def __init_subclass__(cls, **rest: Any) -> None:
         super().__init_subclass__(**rest)
         refuse_overrides(cls, ProviderContract)
+
+
+#: Operation -> what its providers keep.
+CONTRACTS: Mapping[str, type] = {"chat": ProviderContract}
