@@ -8,10 +8,22 @@ from __future__ import annotations
 
 import sys
 
-from dragoman.testing.case import UPSTREAM, Answer, ProviderCase, Wire
+from dragoman.testing.case import UPSTREAM, Answer, EmbedWire, ProviderCase, RerankWire, Wire
 from dragoman.testing.upstream import HOLD, RESET, Received, Reply, Upstream
 
-__all__ = ["HOLD", "RESET", "UPSTREAM", "Answer", "ProviderCase", "Received", "Reply", "Upstream", "Wire"]
+__all__ = [
+    "HOLD",
+    "RESET",
+    "UPSTREAM",
+    "Answer",
+    "EmbedWire",
+    "ProviderCase",
+    "Received",
+    "Reply",
+    "RerankWire",
+    "Upstream",
+    "Wire",
+]
 
 if (pytest := sys.modules.get("pytest")) is not None:  # a failing assertion of the kit then shows its values
     pytest.register_assert_rewrite("dragoman.testing.contract")

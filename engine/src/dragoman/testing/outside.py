@@ -159,7 +159,7 @@ def _case(entry: EntryPoint, index: int, plugin: LoadedPlugin) -> Trial:
         problem = f"{entry.value} cannot be loaded: {type(error).__name__}: {error}"
     if problem is not None:
         return Trial(title, entry.name, None, "case", problem=problem)
-    operation = case.document.get("operation", "chat")
+    operation = case.operation
     return Trial(title, entry.name, case.kind, operation, _tests(title, CONTRACTS[operation], {"case": lambda _: case}))
 
 
@@ -168,7 +168,7 @@ def _problem(case: Any, plugin: LoadedPlugin) -> str | None:
         return f"it is a {type(case).__name__}, not a ProviderCase"
     if case.kind not in {d.kind for d in plugin.providers}:
         return f"it is about the provider {case.kind!r}, which the plugin does not bring"
-    operation = case.document.get("operation", "chat")
+    operation = case.operation
     return None if operation in CONTRACTS else f"there is no contract for the operation {operation!r}"
 
 

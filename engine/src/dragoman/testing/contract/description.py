@@ -60,9 +60,9 @@ class Lightness(ContractFixtures):
 class Description(Lightness):
     """The description is complete, light, and held to."""
 
-    def test_description_is_complete(self, description: ProviderDescription) -> None:
+    def test_description_is_complete(self, case: ProviderCase, description: ProviderDescription) -> None:
         assert description.title
-        assert description.operations
+        assert case.operation in description.operations
         assert issubclass(description.connection, BaseModel)
         assert issubclass(description.inference, Inference)
 

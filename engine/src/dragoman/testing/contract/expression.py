@@ -6,30 +6,19 @@ import json
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
-from urllib.parse import urlsplit
 
 import pytest
 
-from dragoman.engine import DryRun
-from dragoman.errors import DocumentError, UnsupportedError
+from dragoman.errors import UnsupportedError
 from dragoman.events import Report
-from dragoman.secret import MASK
-from dragoman.testing.case import Answer, ProviderCase, Wire
+from dragoman.testing.case import Answer, ProviderCase
 from dragoman.testing.contract.fixtures import ContractFixtures, Subject
+from dragoman.testing.contract.requests import REFUSALS
 from dragoman.testing.features import FEATURES, QUESTION, Feature
-from dragoman.testing.upstream import Received
-
-REFUSALS = (UnsupportedError, DocumentError)
-
-#: What the transport adds to every request.
-HEADERS_OF_HTTP = {"accept", "accept-encoding", "connection", "content-length", "host", "user-agent"}
-
-#: A member, or a value, that no provider has.
-STRANGER = "x_dragoman_stranger"
 
 
 class Expression(ContractFixtures):
-    """Declared works, undeclared is refused; a dry run is the truth."""
+    """Declared works, undeclared is refused."""
 
     def test_case_names_known_features(self, case: ProviderCase) -> None:
         assert set(case.supports) <= set(FEATURES), f"there are {sorted(FEATURES)}"
@@ -45,42 +34,6 @@ class Expression(ContractFixtures):
             await _reports(subject, feature)
         else:
             await _assert_written(subject, feature)
-
-    @pytest.mark.asyncio
-    async def test_own_body_member_is_merged_or_refused(self, subject: Subject, codec_wire: Wire) -> None:
-        override = {"model_kwargs": {STRANGER: 1}}
-        try:
-            written = await subject.dry_run(override=override)
-        except REFUSALS:
-            return
-        member = subject.case.model_kwargs_in
-        assert (written.body if member is None else written.body[member])[STRANGER] == 1
-
-    @pytest.mark.asyncio
-    async def test_own_body_member_replaces_nothing_that_the_codec_writes(
-        self, subject: Subject, codec_wire: Wire
-    ) -> None:
-        for member in (await subject.dry_run(stream=True)).body:
-            override = {"model_kwargs": {member: STRANGER}}
-            with pytest.raises(REFUSALS, match=member):
-                await subject.dry_run(override=override, stream=True)
-
-    @pytest.mark.asyncio
-    @pytest.mark.parametrize("header", ["Authorization", "Host", "api-key", "Cookie"])
-    async def test_endpoint_kwargs_neither_authenticate_nor_redirect(
-        self, subject: Subject, codec_wire: Wire, header: str
-    ) -> None:
-        for members in ({header: STRANGER}, {"headers": {header: STRANGER}}):
-            with pytest.raises(REFUSALS):
-                await subject.dry_run(override={"endpoint_kwargs": members})
-
-    @pytest.mark.asyncio
-    async def test_dry_run_equals_what_is_sent(self, subject: Subject, codec_wire: Wire, streamed: bool) -> None:
-        shown = await subject.dry_run(stream=streamed)
-        assert subject.upstream.connections == 0, "a dry run sends nothing"
-        subject.prepare(Answer(), streamed=streamed)
-        await subject.call(streamed=streamed)
-        assert_same(shown, subject.upstream.received[-1], subject.upstream.url)
 
     @pytest.mark.asyncio
     async def test_dry_run_without_a_wire_is_refused_or_shows_the_question(self, subject: Subject) -> None:
@@ -137,19 +90,3 @@ async def _reports(subject: Subject, feature: Feature) -> Sequence[Report]:
 
 def _asked(feature: Feature) -> dict[str, Any]:
     return {"tools": feature.tools, "tool_choice": feature.tool_choice, **feature.inference}
-
-
-def assert_same(shown: DryRun, sent: Received, url: str) -> None:
-    """Hold a dry run to the request that followed: all of it but the credentials, and what HTTP itself adds."""
-    address = urlsplit(shown.url)
-    assert shown.url.startswith(url)
-    assert shown.method == sent.method
-    assert f"{address.path}?{address.query}".rstrip("?") == sent.target
-    assert shown.body == (sent.json() if sent.body else None)
-    for name, value in shown.headers.items():
-        if MASK in value:
-            assert MASK not in sent.headers[name.lower()]
-        else:
-            assert sent.headers[name.lower()] == value
-    unseen = set(sent.headers) - {name.lower() for name in shown.headers} - HEADERS_OF_HTTP
-    assert not unseen, f"these headers were sent and not shown: {sorted(unseen)}"

@@ -22,7 +22,7 @@ from dragoman.errors import (
     RateLimitedError,
     ServerError,
 )
-from dragoman.testing.case import ProviderCase, Wire
+from dragoman.testing.case import ProviderCase, ProviderSide
 from dragoman.testing.contract.fixtures import ContractFixtures, Subject
 from dragoman.testing.upstream import RESET, Reply
 
@@ -82,7 +82,9 @@ class Faults(ContractFixtures):
 
     @pytest.mark.asyncio
     @pytest.mark.parametrize("status", VERDICTS)
-    async def test_status_decides_the_error(self, subject: Subject, wire: Wire, status: int, streamed: bool) -> None:
+    async def test_status_decides_the_error(
+        self, subject: Subject, wire: ProviderSide, status: int, streamed: bool
+    ) -> None:
         subject.upstream.answer(wire.error(status, "told so"))
         error = await _failure(subject, streamed)
         expected = _verdict(subject.case, status)
@@ -95,7 +97,7 @@ class Faults(ContractFixtures):
 
     @pytest.mark.asyncio
     @pytest.mark.parametrize("status", VERDICTS)
-    async def test_error_survives_pickling(self, subject: Subject, wire: Wire, status: int) -> None:
+    async def test_error_survives_pickling(self, subject: Subject, wire: ProviderSide, status: int) -> None:
         subject.upstream.answer(wire.error(status, "told so"))
         error = await _failure(subject)
         restored = pickle.loads(pickle.dumps(error))  # noqa: S301
@@ -105,7 +107,9 @@ class Faults(ContractFixtures):
 
     @pytest.mark.asyncio
     @pytest.mark.parametrize("body", BODIES)
-    async def test_error_body_may_be_anything(self, subject: Subject, wire: Wire, body: str, streamed: bool) -> None:
+    async def test_error_body_may_be_anything(
+        self, subject: Subject, wire: ProviderSide, body: str, streamed: bool
+    ) -> None:
         subject.upstream.answer(BODIES[body])
         error = await _failure(subject, streamed)
         assert error.status == 502
@@ -115,48 +119,50 @@ class Faults(ContractFixtures):
     @pytest.mark.asyncio
     @pytest.mark.parametrize("body", NONSENSE)
     async def test_nonsense_is_a_protocol_error(
-        self, subject: Subject, codec_wire: Wire, body: str, streamed: bool
+        self, subject: Subject, codec_wire: ProviderSide, body: str, streamed: bool
     ) -> None:
         subject.upstream.answer(NONSENSE[body])
         with pytest.raises(ProtocolError):
-            await subject.call(streamed=streamed)
+            await subject.ask(streamed=streamed)
 
     @pytest.mark.asyncio
     @pytest.mark.parametrize("status", [429, 503])
-    async def test_retry_after_is_heard(self, subject: Subject, wire: Wire, status: int) -> None:
+    async def test_retry_after_is_heard(self, subject: Subject, wire: ProviderSide, status: int) -> None:
         reply = wire.error(status, "slow down")
         subject.upstream.answer(Reply(reply.body, status, {**reply.headers, "retry-after": "7"}))
         assert (await _failure(subject)).retry_after_s == 7
 
     @pytest.mark.asyncio
-    async def test_redirect_is_not_followed(self, subject: Subject, codec_wire: Wire, streamed: bool) -> None:
+    async def test_redirect_is_not_followed(self, subject: Subject, codec_wire: ProviderSide, streamed: bool) -> None:
         subject.upstream.answer(Reply((b"",), 307, {"location": f"{subject.upstream.url}/elsewhere"}))
         with pytest.raises(ProviderError):
-            await subject.call(streamed=streamed)
+            await subject.ask(streamed=streamed)
         assert len(subject.upstream.received) == 1
 
     @pytest.mark.asyncio
-    async def test_broken_connection_is_a_connection_error(self, subject: Subject, wire: Wire, streamed: bool) -> None:
+    async def test_broken_connection_is_a_connection_error(
+        self, subject: Subject, wire: ProviderSide, streamed: bool
+    ) -> None:
         subject.upstream.answer(Reply((RESET,)))
         with pytest.raises(ConnectionFailedError) as caught:
-            await subject.call(streamed=streamed)
+            await subject.ask(streamed=streamed)
         assert caught.value.retryable
 
     @pytest.mark.asyncio
     async def test_unreachable_server_is_a_connection_error(
-        self, subject: Subject, case: ProviderCase, wire: Wire, streamed: bool
+        self, subject: Subject, case: ProviderCase, wire: ProviderSide, streamed: bool
     ) -> None:
         with socket.socket() as taken:  # bound and not listening: nobody answers here
             taken.bind(("127.0.0.1", 0))
             nowhere = case.at(f"http://127.0.0.1:{taken.getsockname()[1]}")
             lost = self.subject_of(nowhere, subject.engine, subject.upstream)
             with pytest.raises(ConnectionFailedError):
-                await lost.call(streamed=streamed)
+                await lost.ask(streamed=streamed)
 
 
 async def _failure(subject: Subject, streamed: bool = False) -> ProviderError:
     with pytest.raises(ProviderError) as caught:
-        await subject.call(streamed=streamed)
+        await subject.ask(streamed=streamed)
     return caught.value
 
 

@@ -19,7 +19,7 @@ from dragoman.messages import Message
 from dragoman.plugins import LoadedPlugin, Plugins, load_plugins
 from dragoman.provider import CallObservation, ProviderDescription
 from dragoman.settings import Settings
-from dragoman.testing.case import Answer, ProviderCase, Wire
+from dragoman.testing.case import Answer, ProviderCase, ProviderSide, Wire
 from dragoman.testing.features import QUESTION
 from dragoman.testing.upstream import Upstream
 
@@ -44,8 +44,16 @@ class Subject:
 
     def prepare(self, answer: Answer, *, streamed: bool) -> None:
         """Let the upstream give this answer to the next call; a provider without a wire needs none."""
-        if (wire := self.case.wire) is not None:
+        if isinstance(wire := self.case.wire, Wire):
             self.upstream.answer(wire.streamed(answer) if streamed else wire.whole(answer))
+
+    async def ask(self, *, streamed: bool = False) -> Any:
+        """Make the plainest call of the case's operation; return its answer."""
+        return await self.call(streamed=streamed)
+
+    async def show(self, *, streamed: bool = False, **rest: Any) -> DryRun:
+        """Return the request that :meth:`ask` would send."""
+        return await self.dry_run(stream=streamed, **rest)
 
     async def call(self, messages: Sequence[Message] = (QUESTION,), *, streamed: bool = False, **rest: Any) -> Response:
         """Call the provider and return the whole answer, however it came."""
@@ -151,15 +159,19 @@ class ContractFixtures:
     #: What drives the case, by its operation.
     subject_of: ClassVar[type[Subject]] = Subject
 
+    #: What the case's wire is.
+    wire_of: ClassVar[type[ProviderSide]] = Wire
+
     @pytest.fixture
-    def wire(self, case: ProviderCase) -> Wire:
+    def wire(self, case: ProviderCase) -> ProviderSide:
         """Return the provider's side of the wire; a provider that sends nothing has no such test."""
         if case.wire is None:
             pytest.skip("this provider sends nothing")
+        assert isinstance(case.wire, self.wire_of), f"the case's wire must be a {self.wire_of.__name__}"
         return case.wire
 
     @pytest.fixture
-    def codec_wire(self, subject: Subject, wire: Wire) -> Wire:
+    def codec_wire(self, subject: Subject, wire: ProviderSide) -> ProviderSide:
         """Return the wire of a provider that reads and writes it by itself, not through a LangChain class."""
         if subject.is_langchain:
             pytest.skip("a LangChain class writes, reads and leaves the wire in its own way")

@@ -8,7 +8,7 @@ import pytest
 
 from dragoman.engine import Engine
 from dragoman.plugins import Plugins
-from dragoman.testing.case import Answer, ProviderCase, Wire
+from dragoman.testing.case import Answer, ProviderCase, ProviderSide
 from dragoman.testing.contract.fixtures import ContractFixtures, Subject
 from dragoman.testing.upstream import HOLD, Reply, Upstream
 
@@ -18,10 +18,10 @@ class Release(ContractFixtures):
 
     @pytest.mark.asyncio
     async def test_cancelling_a_call_disconnects_the_provider(
-        self, subject: Subject, codec_wire: Wire, streamed: bool
+        self, subject: Subject, codec_wire: ProviderSide, streamed: bool
     ) -> None:
         subject.upstream.answer(Reply((HOLD,)))
-        task = asyncio.ensure_future(subject.call(streamed=streamed))
+        task = asyncio.ensure_future(subject.ask(streamed=streamed))
         assert await asyncio.to_thread(subject.upstream.wait_until_asked)
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
@@ -34,7 +34,7 @@ class Release(ContractFixtures):
         for way in self.ways:
             streamed = way == "streamed"
             subject.prepare(Answer(), streamed=streamed)
-            await subject.call(streamed=streamed)
+            await subject.ask(streamed=streamed)
         await subject.engine.aclose()
         assert await asyncio.to_thread(subject.upstream.wait_until_left)
         assert asyncio.all_tasks() == before
@@ -45,5 +45,5 @@ class Release(ContractFixtures):
         subject = self.subject_of(case.at(upstream.url), Engine(plugins=plugins), upstream)
         for _ in range(2):
             subject.prepare(Answer(), streamed=False)
-            assert asyncio.run(subject.call()).provider == case.kind
+            assert asyncio.run(subject.ask()).provider == case.kind
         assert upstream.wait_until_left()
