@@ -87,7 +87,7 @@ async def test_is_read(engine, adapter, upstream, recording):
     assert response.response_id
 
 
-# --- equal to what Cohere's SDK makes of the same bytes ------------------------------------------------------------
+# --- equal to what Cohere's SDK makes of the same bytes ----------------------------------------------------------
 
 
 @pytest.mark.parametrize("recording", recordings(CHAT, STREAM))
@@ -153,8 +153,8 @@ async def streamed_by_sdk(client: Any, asked: dict[str, Any]) -> dict[str, Any]:
             call = event.delta.message.tool_calls
             told["calls"].append((call.id, call.function.name, call.function.arguments))
         elif event.type == "tool-call-delta":
-            id, name, arguments = told["calls"].pop()
-            told["calls"].append((id, name, arguments + event.delta.message.tool_calls.function.arguments))
+            call_id, name, arguments = told["calls"].pop()
+            told["calls"].append((call_id, name, arguments + event.delta.message.tool_calls.function.arguments))
         elif event.type == "citation-start":
             told["citations"].append(plain(event.delta.message.citations))
         elif event.type == "message-end":
@@ -162,7 +162,7 @@ async def streamed_by_sdk(client: Any, asked: dict[str, Any]) -> dict[str, Any]:
     return told
 
 
-# --- equal to what langchain-cohere makes of them -------------------------------------------------------------------
+# --- equal to what langchain-cohere makes of them ----------------------------------------------------------------
 
 #: Recordings that ChatCohere 0.6.0 reads differently, and why.
 READ_DIFFERENTLY: dict[str, str] = {
@@ -225,7 +225,7 @@ async def told_by_langchain(model: Any, recording: Recording) -> dict[str, Any]:
     }
 
 
-# --- the recorded request, rebuilt -----------------------------------------------------------------------------------
+# --- the recorded request, rebuilt -------------------------------------------------------------------------------
 
 AS_INFERENCE = {"temperature": "temperature", "documents": "documents", "stop_sequences": "stop_sequences"}
 
@@ -295,7 +295,7 @@ def test_a_recorded_request_is_rebuilt(speak, recording):
     assert rebuilt(speak, recording) == normalised(recording)
 
 
-# --- cut anywhere ------------------------------------------------------------------------------------------------------
+# --- cut anywhere ------------------------------------------------------------------------------------------------
 
 
 def telling(*ids: str) -> list[Any]:

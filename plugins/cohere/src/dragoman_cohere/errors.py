@@ -1,7 +1,7 @@
 """Error answers as errors of ours: by status and by the provider's ``error_type``, never by message text.
 
-The body is ``{"id", "message"}`` and holds no code (recorded answers of 2025; docs.cohere.com/reference/errors, November
-2026): too long a conversation is a plain 400, and so an ``InvalidRequestError``.
+The body is ``{"id", "message"}`` and holds no code (recorded answers of 2025; docs.cohere.com/reference/errors,
+November 2026): too long a conversation is a plain 400, and so an ``InvalidRequestError``.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ def error_of(reply: WireReply) -> ProviderError:
     message = _text(body.get("message")) or _text(body.get("error")) or _words_of(reply)
     code = _text(body.get("error_type"))
     rule = _rule(code, reply.status)
-    return _error(rule, message, code, reply, reply.status, _text(body.get("id")))
+    return _error(rule, message, code, reply, status=reply.status, body_id=_text(body.get("id")))
 
 
 def error_in_answer(members: Mapping[str, Any], reply: WireReply) -> ProviderError:
@@ -72,7 +72,7 @@ def error_in_answer(members: Mapping[str, Any], reply: WireReply) -> ProviderErr
     code = _text(members.get("error_type"))
     message = _text(members.get("error")) or _text(members.get("message"))
     rule = TYPE_RULES.get(code or "") or Rule(ServerError)
-    return _error(rule, message or "Cohere reported an error inside its answer", code, reply, None, None)
+    return _error(rule, message or "Cohere reported an error inside its answer", code, reply, status=None)
 
 
 def _rule(code: str | None, status: int) -> Rule:
@@ -82,7 +82,7 @@ def _rule(code: str | None, status: int) -> Rule:
 
 
 def _error(
-    rule: Rule, message: str, code: str | None, reply: WireReply, status: int | None, body_id: str | None
+    rule: Rule, message: str, code: str | None, reply: WireReply, *, status: int | None, body_id: str | None = None
 ) -> ProviderError:
     label = " ".join(str(part) for part in (status, code) if part is not None)
     return rule.kind(

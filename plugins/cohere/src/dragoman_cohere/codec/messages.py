@@ -1,9 +1,10 @@
 """Messages as Cohere writes them.
 
-A **tool plan** is what the model thinks before it calls tools, so it is a :class:`~dragoman.messages.Reasoning` part: it
-streams, and a caller who keeps the message sends it back. Thinking blocks of the reasoning models are such parts as
+A **tool plan** is what the model thinks before it calls tools, so it is a :class:`~dragoman.messages.Reasoning` part:
+it streams, and a caller who keeps the message sends it back. Thinking blocks of the reasoning models are such parts as
 well. The API has a member for each of the two; the part's ``signature`` names the plan's, so that what came as a plan
-goes back as one.
+goes back as one. RubyLLM's source says that newer models refuse a plan (November 2026; not recorded): for them an
+adapter's ``connection.send_tool_plan`` is false.
 """
 
 from __future__ import annotations
@@ -84,34 +85,61 @@ def _user(message: Message, at: str) -> Wire:
 
 
 def _assistant(message: Message, at: str, send_tool_plan: bool) -> Wire:
-    content: list[Wire] = []
-    plan: list[str] = []
-    calls: list[Wire] = []
+    said = _Said()
     for i, part in enumerate(message.parts):
-        if isinstance(part, Text | Refusal):
-            content.append({"type": "text", "text": part.text})
-        elif isinstance(part, ToolCall):
-            calls.append(_tool_call(part))
-        elif not isinstance(part, Reasoning):
+        write = _ASSISTANT.get(type(part))
+        if write is None:
             _refuse_part(part, f"{at}.content[{i}]", "assistant")
-        elif part.signature == TOOL_PLAN:
-            plan.append(part.text)
-        elif part.text:
-            content.append({"type": "thinking", "thinking": part.text})
-    wire: Wire = {"role": "assistant"}
-    if len(content) == 1 and content[0]["type"] == "text":
-        wire["content"] = content[0]["text"]
-    elif content:
-        wire["content"] = content
-    elif not calls:
-        wire["content"] = ""
-    if calls:
-        wire["tool_calls"] = calls
-    if plan and send_tool_plan:
-        wire["tool_plan"] = "".join(plan)
+        write(said, part)
+    wire: Wire = {"role": "assistant", **said.members()}
+    if said.plan and send_tool_plan:
+        wire["tool_plan"] = "".join(said.plan)
     if citations := message.extra.get("citations"):
         wire["citations"] = citations
     return wire
+
+
+class _Said:
+    """What an assistant said, by the members that it goes into."""
+
+    __slots__ = ("calls", "content", "plan")
+
+    def __init__(self) -> None:
+        self.content: list[Wire] = []
+        self.plan: list[str] = []
+        self.calls: list[Wire] = []
+
+    def text(self, part: Text | Refusal) -> None:
+        self.content.append({"type": "text", "text": part.text})
+
+    def reasoning(self, part: Reasoning) -> None:
+        if part.signature == TOOL_PLAN:
+            self.plan.append(part.text)
+        elif part.text:
+            self.content.append({"type": "thinking", "thinking": part.text})
+
+    def call(self, part: ToolCall) -> None:
+        # A model that calls a tool without arguments may write nothing at all; what comes back is parsed as an object.
+        arguments = part.arguments if part.arguments.strip() else "{}"
+        function = {"name": part.name, "arguments": arguments}
+        self.calls.append({"id": part.id, "type": "function", "function": function})
+
+    def members(self) -> Wire:
+        """Return content and calls; one text as it is, and nothing at all as an empty text."""
+        calls = {"tool_calls": self.calls} if self.calls else {}
+        if len(self.content) == 1 and "text" in self.content[0]:
+            return {"content": self.content[0]["text"], **calls}
+        if self.content or not calls:
+            return {"content": self.content or "", **calls}
+        return calls
+
+
+_ASSISTANT: dict[type[Part], Callable[[_Said, Any], None]] = {
+    Text: _Said.text,
+    Refusal: _Said.text,
+    Reasoning: _Said.reasoning,
+    ToolCall: _Said.call,
+}
 
 
 def _tool_results(message: Message, at: str) -> list[Wire]:
@@ -140,12 +168,6 @@ def _texts(texts: list[str]) -> str | list[Wire]:
     if len(texts) > 1:
         return [{"type": "text", "text": text} for text in texts]
     return "".join(texts)
-
-
-def _tool_call(call: ToolCall) -> Wire:
-    # A model that calls a tool without arguments may write nothing at all; what comes back is parsed as an object.
-    arguments = call.arguments if call.arguments.strip() else "{}"
-    return {"id": call.id, "type": "function", "function": {"name": call.name, "arguments": arguments}}
 
 
 # --- one function for each part ----------------------------------------------------------------------------------

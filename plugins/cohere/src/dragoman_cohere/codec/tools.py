@@ -39,7 +39,7 @@ def encode_tool(tool: Tool) -> Wire:
 def tool_choice_word(choice: ToolChoice, offered: Sequence[str]) -> str | None:
     """Return the body's ``tool_choice``; ``None`` for what a model does by itself.
 
-    Cohere knows no choice of one tool by name. Where that tool is the only one offered, to require a call says the same.
+    Cohere knows no choice of one tool by name. Where it is the only one offered, to require a call says the same.
     """
     if choice.mode == "tool":
         if not choice.name:
