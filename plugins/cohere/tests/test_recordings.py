@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from dragoman.errors import InvalidRequestError
+from dragoman.errors import InvalidRequestError, ModelNotFoundError
 from dragoman.events import collect
 from dragoman.messages import Document, Image, Message, Reasoning, Text, ToolCall, ToolResult
 from dragoman.messages import split_data_url as split
@@ -293,6 +293,47 @@ def normalised(recording: Recording) -> Any:
 @pytest.mark.parametrize("recording", recordings(CHAT, STREAM))
 def test_a_recorded_request_is_rebuilt(speak, recording):
     assert rebuilt(speak, recording) == normalised(recording)
+
+
+# --- embeddings and rerank -------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("recording", recordings("cohere-embed"))
+async def test_embeddings_are_asked_for_and_read_as_the_sdk_does(engine, adapter, upstream, recording):
+    cohere = pytest.importorskip("cohere", reason="dragoman-cohere[langchain] is not installed")
+    upstream.answer(reply_of(recording))
+    asked = {name: value for name, value in recording["request"].items() if value is not None}
+    inference = {name: asked[name] for name in ("input_type", "truncate")}
+    document = {**adapter, "operation": "embed", "model": asked["model"]}
+    async with cohere.AsyncClientV2("k", base_url=upstream.url) as client:
+        if recording["status"] != 200:
+            with pytest.raises(cohere.NotFoundError) as theirs:
+                await client.embed(**asked)
+            with pytest.raises(ModelNotFoundError) as ours:
+                await engine.embed(document, asked["texts"], **inference)
+            assert theirs.value.body["message"] in ours.value.message
+            assert ours.value.request_id == recording["response"]["id"]
+        else:
+            theirs = await client.embed(**asked)
+            ours = await engine.embed(document, asked["texts"], **inference)
+            assert ours.vectors == theirs.embeddings.float_
+            assert ours.response_id == theirs.id
+            assert ours.usage.input_tokens == theirs.meta.billed_units.input_tokens
+    assert upstream.received[0].json() == upstream.received[1].json() == asked
+
+
+@pytest.mark.parametrize("recording", recordings("cohere-rerank"))
+async def test_a_ranking_is_asked_for_and_read_as_the_sdk_does(engine, adapter, upstream, recording):
+    cohere = pytest.importorskip("cohere", reason="dragoman-cohere[langchain] is not installed")
+    upstream.answer(reply_of(recording))
+    asked = {name: value for name, value in recording["request"].items() if value is not None}
+    document = {**adapter, "operation": "rerank", "model": asked["model"]}
+    async with cohere.AsyncClientV2("k", base_url=upstream.url) as client:
+        theirs = await client.rerank(**asked)
+    ours = await engine.rerank(document, asked["query"], asked["documents"], top_n=asked["top_n"])
+    assert [(r.index, r.score) for r in ours.results] == [(r.index, r.relevance_score) for r in theirs.results]
+    assert ours.usage.detail["billed_units"] == plain(theirs.meta.billed_units)
+    assert upstream.received[0].json() == upstream.received[1].json() == asked
 
 
 # --- cut anywhere ------------------------------------------------------------------------------------------------

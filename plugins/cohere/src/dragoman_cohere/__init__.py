@@ -1,4 +1,4 @@
-"""Dragoman's plugin for Cohere: chat by the v2 API.
+"""Dragoman's plugin for Cohere: chat, embeddings and rerank by the v2 API.
 
 This module is what the entry point names, and light: models of data and the hooks, no SDK.
 """
@@ -9,7 +9,7 @@ from dragoman.plugin import PredefinedAdapter, ProviderDescription, SecretView, 
 
 from dragoman_cohere.adapters import adapters_for
 from dragoman_cohere.connection import CohereConnection
-from dragoman_cohere.inference import CohereInference
+from dragoman_cohere.inference import CohereEmbedInference, CohereInference, CohereRerankInference
 
 PLUGIN_API = (1, 0)
 
@@ -24,7 +24,10 @@ def dragoman_providers() -> list[ProviderDescription]:
             factory="dragoman_cohere.provider:CohereProvider",
             connection=CohereConnection,
             inference=CohereInference,
+            embedding=CohereEmbedInference,
+            reranking=CohereRerankInference,
             credentials={"api_key": "COHERE_API_KEY"},
+            operations=("chat", "embed", "rerank"),
         )
     ]
 

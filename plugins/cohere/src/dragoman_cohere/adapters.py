@@ -48,6 +48,8 @@ MODELS = (
         "Cohere Command R7B",
         {"capabilities": {**_CHAT, "tools": True, "images": False, "reasoning": False}},
     ),
+    Model("embed-v4.0", "Cohere Embed 4", {"operation": "embed"}),
+    Model("rerank-v3.5", "Cohere Rerank 3.5", {"operation": "rerank"}),
 )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from dragoman.plugin import Connection, Inference
+from dragoman.plugin import Connection, EmbedInference, Inference, RerankInference
 from pydantic import Field
 
 
@@ -27,4 +27,17 @@ class CohereInference(Inference):
         None, description="CONTEXTUAL, STRICT or OFF; not together with tools or documents"
     )
     strict_tools: bool | None = Field(None, description="whether tool calls must follow the tools' schemas")
+    priority: int | None = Field(None, ge=0, le=999, description="0 is handled first; 999 is dropped first")
+
+
+class CohereEmbedInference(EmbedInference):
+    """Cohere's embeddings."""
+
+    max_tokens: int | None = Field(None, ge=1, description="how much of each text is read, in tokens")
+    priority: int | None = Field(None, ge=0, le=999, description="0 is handled first; 999 is dropped first")
+
+
+class CohereRerankInference(RerankInference):
+    """Cohere's rerank."""
+
     priority: int | None = Field(None, ge=0, le=999, description="0 is handled first; 999 is dropped first")

@@ -17,6 +17,8 @@ from dragoman.plugin import (
 )
 
 from dragoman_cohere.codec import ChatCodec
+from dragoman_cohere.codec.embed import CohereEmbedCodec
+from dragoman_cohere.codec.rerank import CohereRerankCodec
 from dragoman_cohere.credentials import api_key_of
 from dragoman_cohere.wire import Endpoint
 
@@ -25,7 +27,12 @@ class CohereProvider(Provider):
     """Cohere's v2 API."""
 
     def open(self, target: Target, context: Context) -> Session:
-        return context.codec_session(self.codec(target), self.authorizer(target, context))
+        authorizer = self.authorizer(target, context)
+        if target.operation == "embed":
+            return context.embed_session(CohereEmbedCodec(self.endpoint(target, "embed")), authorizer)
+        if target.operation == "rerank":
+            return context.rerank_session(CohereRerankCodec(self.endpoint(target, "rerank")), authorizer)
+        return context.codec_session(self.codec(target), authorizer)
 
     def codec(self, target: Target) -> ChatCodec:
         """Return the chat codec of a target."""
@@ -42,7 +49,7 @@ class CohereProvider(Provider):
         key = api_key_of(target)
         return NoAuth() if key is None else HeaderKey(context, key)
 
-    def langchain(self, target: Target, settings: CallSettings, context: LangChainContext) -> Any:
+    def langchain(self, target: Target, settings: CallSettings[Any], context: LangChainContext) -> Any:
         from dragoman_cohere.langchain import build
 
         return build(target, settings, context)
