@@ -15,8 +15,10 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from dragoman.langchain.chat import ChatDragoman as ChatDragoman
+    from dragoman.langchain.embeddings import DragomanEmbeddings as DragomanEmbeddings
+    from dragoman.langchain.rerank import DragomanRerank as DragomanRerank
 
-_HOMES = {"ChatDragoman": "chat"}
+_HOMES = {"ChatDragoman": "chat", "DragomanEmbeddings": "embeddings", "DragomanRerank": "rerank"}
 
 __all__ = sorted(_HOMES)  # noqa: PLE0605
 
