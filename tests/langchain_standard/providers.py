@@ -128,7 +128,7 @@ ROWS = (
         chat_completions.answer,
         {**_SEES, **_HEARS, **_JSON},
         _CHAT_COMPLETIONS,
-                details=("reasoning_output", "cache_read_input"),
+        details=("reasoning_output", "cache_read_input"),
     ),
     Row(
         "Bedrock",

@@ -19,7 +19,7 @@ NOWHERE = "http://127.0.0.1:9"
 #: Tests of the suite that make no sense for the face, whatever the provider.
 SKIPS = {
     "test_init_from_env": "the face reads no environment: secrets are the engine's, by name",
-    "test_stream_time": "it measures the replay of a recording; loopback upstreams answer here, and no time is promised",
+    "test_stream_time": "it measures the replay of a recording; here upstreams on loopback answer, in no promised time",
     "test_serdes": "with allowed_objects='all' langchain-core 1.8 loads the classes of its own list alone, whoever else"
     " asks; engine/tests/langchain/test_chat.py reads the same JSON back with allowed_objects=[ChatDragoman]",
 }
@@ -106,5 +106,7 @@ def for_each_provider(suite: type, kind: str, face: type[Face]) -> dict[str, typ
     for row in ROWS:
         name = f"Test{row.name}{kind}"
         abilities = {ability: property(lambda _, value=value: value) for ability, value in row.abilities.items()}
-        classes[name] = type(name, (face, suite), {"row": row, "skips": {**SKIPS, **row.skips}, **abilities, "__module__": __name__})
+        classes[name] = type(
+            name, (face, suite), {"row": row, "skips": {**SKIPS, **row.skips}, **abilities, "__module__": __name__}
+        )
     return classes

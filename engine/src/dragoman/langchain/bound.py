@@ -119,4 +119,3 @@ def _shared_engine(config: str | None) -> Engine:
         if key not in _ENGINES:
             _ENGINES[key] = Engine(settings)
         return _ENGINES[key]
-

@@ -170,7 +170,8 @@ class ChatDragoman(AdapterBound, BaseChatModel):
     def _over(self, said: dict[str, Any]) -> dict[str, Any] | None:
         """Return the override of a call; what the call says wins over what this object says."""
         model, timeout_s, retries = (
-            getattr(self, name) if said.get(name) is None else said[name] for name in ("model", "timeout", "max_retries")
+            getattr(self, name) if said.get(name) is None else said[name]
+            for name in ("model", "timeout", "max_retries")
         )
         override = dict(self.override or {})
         if model is not None:

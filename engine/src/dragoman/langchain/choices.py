@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from langchain_core.tools import BaseTool
-from langchain_core.utils.function_calling import convert_to_openai_tool
+from langchain_core.utils.function_calling import convert_to_openai_tool as convert_tool
 
 from dragoman.errors import MessageError
 from dragoman.messages import Tool, ToolChoice, tools_from
@@ -23,7 +23,7 @@ def tool_dicts(tools: Sequence[ToolSource], *, strict: bool | None = None) -> li
     Raises:
         MessageError: One is a provider's own tool, which no adapter can promise.
     """
-    dicts = [convert_to_openai_tool(_plain(tool), strict=strict) for tool in tools]
+    dicts = [convert_tool(_plain(tool), strict=strict) for tool in tools]
     tools_from(dicts)  # says what is wrong with one, here where it was given
     return dicts
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import functools
-
 from langchain_core import exceptions
 
 from dragoman.errors import (
@@ -45,8 +43,16 @@ def as_langchain(error: DragomanError) -> DragomanError:
     return both.with_traceback(error.__traceback__)
 
 
-@functools.cache
 def _kind_of(ours: type[DragomanError]) -> type[DragomanError]:
+    if (kind := _KINDS.get(ours)) is None:
+        kind = _KINDS[ours] = _make_kind(ours)
+    return kind
+
+
+_KINDS: dict[type[DragomanError], type[DragomanError]] = {}
+
+
+def _make_kind(ours: type[DragomanError]) -> type[DragomanError]:
     name = next((_NAMES[base] for base in ours.__mro__ if base in _NAMES), None)
     theirs = getattr(exceptions, name, None) if name else None  # older releases lack some
     if theirs is None:

@@ -6,7 +6,15 @@ import base64
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NoReturn
 
-from langchain_core.messages import AIMessage, BaseMessage, ChatMessage, HumanMessage, SystemMessage, ToolMessage
+from langchain_core.messages import (
+    AIMessage,
+    BaseMessage,
+    ChatMessage,
+    HumanMessage,
+    SystemMessage,
+    ToolMessage,
+    convert_to_messages,
+)
 from langchain_core.outputs import ChatGeneration
 
 from dragoman.errors import MessageError
@@ -49,9 +57,12 @@ def _human(message: BaseMessage, at: str) -> Iterator[Message]:
 
 
 def _system(message: BaseMessage, at: str) -> Iterator[Message]:
-    # LangChain's mark for a developer's message.
-    is_developer = message.additional_kwargs.get("__openai_role__") == "developer"
+    is_developer = _DEVELOPER.items() <= message.additional_kwargs.items()
     return _spoken("developer" if is_developer else "system", message, at)
+
+
+#: How LangChain itself marks a developer's message.
+_DEVELOPER = convert_to_messages([{"role": "developer", "content": "-"}])[0].additional_kwargs
 
 
 def _chat(message: BaseMessage, at: str) -> Iterator[Message]:
@@ -69,8 +80,9 @@ def _ai(message: BaseMessage, at: str) -> Iterator[Message]:
 
 
 def _tool(message: BaseMessage, at: str) -> Iterator[Message]:
-    parts = tuple(part for i, block in enumerate(message.content_blocks) for part in _part(block, f"{at}.content[{i}]"))
-    if any(not isinstance(part, Text | Image | Document) for part in parts):
+    found = [part for i, block in enumerate(message.content_blocks) for part in _part(block, f"{at}.content[{i}]")]
+    parts = tuple(part for part in found if isinstance(part, Text | Image | Document))
+    if len(parts) != len(found):
         raise MessageError(f"{at}.content: a tool's result holds text, images and documents only")
     result: Any = message
     yield Message("tool", (ToolResult(result.tool_call_id, parts, result.status == "error", message.name),))

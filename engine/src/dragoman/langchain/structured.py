@@ -12,7 +12,7 @@ from langchain_core.messages import AIMessage
 from langchain_core.output_parsers import JsonOutputParser, PydanticOutputParser
 from langchain_core.output_parsers.openai_tools import JsonOutputKeyToolsParser, PydanticToolsParser
 from langchain_core.runnables import Runnable, RunnableLambda, RunnableMap, RunnablePassthrough
-from langchain_core.utils.function_calling import convert_to_openai_function
+from langchain_core.utils.function_calling import convert_to_openai_function as convert_function
 from langchain_core.utils.pydantic import is_basemodel_subclass
 
 Method = Literal["function_calling", "json_schema", "json_mode"]
@@ -34,10 +34,11 @@ def structured(
     if strict is not None and method == "json_mode":
         raise ValueError("method json_mode knows no strict: nothing but the prompt tells it the schema")
     told = {"ls_structured_output_format": {"kwargs": {"method": method, "strict": strict}, "schema": schema}}
-    bound, parser = _METHODS[method](model, schema, strict, told)
-    parser = RunnableLambda(_unless_refused) | parser
+    bound, parse = _METHODS[method](model, schema, strict, told)
+    parser: Runnable[Any, Any] = RunnableLambda(_unless_refused) | parse
     if not include_raw:
-        return bound | parser
+        answer: Runnable[LanguageModelInput, Any] = bound | parser
+        return answer
     parsed = RunnablePassthrough.assign(parsed=itemgetter("raw") | parser, parsing_error=lambda _: None)
     unparsed = RunnablePassthrough.assign(parsed=lambda _: None)
     return RunnableMap(raw=bound) | parsed.with_fallbacks([unparsed], exception_key="parsing_error")
@@ -47,7 +48,7 @@ def structured(
 
 
 def _by_function(model: Any, schema: Any, strict: bool | None, told: dict[str, Any]) -> tuple[Any, Any]:
-    name = convert_to_openai_function(schema)["name"]
+    name = convert_function(schema)["name"]
     bound = model.bind_tools([schema], tool_choice=name, strict=strict, parallel_tool_calls=None, **told)
     if _is_pydantic(schema):
         return bound, PydanticToolsParser(tools=[schema], first_tool_only=True)
@@ -55,7 +56,7 @@ def _by_function(model: Any, schema: Any, strict: bool | None, told: dict[str, A
 
 
 def _by_schema(model: Any, schema: Any, strict: bool | None, told: dict[str, Any]) -> tuple[Any, Any]:
-    function = convert_to_openai_function(schema, strict=strict)
+    function = convert_function(schema, strict=strict)
     described: dict[str, Any] = {"name": function["name"], "schema": function["parameters"]}
     if function.get("description"):
         described["description"] = function["description"]
