@@ -9,7 +9,7 @@ import pytest
 from dragoman.adapter import PayloadMapping, Prompt
 from dragoman.errors import DocumentError, UnsupportedError
 from dragoman.mapping import compile_payload, mapping_problems, payload_preset, payload_preset_names, prompt_presets
-from dragoman.messages import Document, Image, Message, Reasoning, Text, ToolCall, ToolResult
+from dragoman.messages import Document, Image, Message, Reasoning, Text, ToolCall, ToolResult, Video
 
 CHAT = [name for name in payload_preset_names() if payload_preset(name).operation == "chat"]
 
@@ -426,6 +426,8 @@ def test_nova_sends_the_whole_loop(ask) -> None:
     [
         ("claude-messages", Image(url="https://example.org/a.png"), "image_url"),
         ("nova", Document(data=b"%PDF", media_type="application/pdf"), "document"),
+        ("claude-messages", Video(data=b"x", media_type="video/mp4"), "video"),
+        ("openai-chat", Video(url="https://example.org/a.mp4"), "video_url"),
         ("openai-chat", Document(url="https://example.org/a.pdf"), "document_url"),
     ],
 )
