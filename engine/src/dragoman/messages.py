@@ -349,7 +349,11 @@ def _video_part(raw: Mapping[str, Any], path: str) -> Part:
 
 def _file_part(raw: Mapping[str, Any], path: str) -> Part:
     inside = _mapping(raw.get("file"), f"{path}.file")
-    said = {"name": inside.get("filename"), "context": inside.get("context"), "citations": inside.get("citations")}
+    said: dict[str, Any] = {
+        "name": inside.get("filename"),
+        "context": inside.get("context"),
+        "citations": inside.get("citations"),
+    }
     if "file_id" in inside:
         return Document(file_id=_member(inside, "file_id", path), **said)
     if "passages" in inside:

@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from datetime import date
 
 import pytest
 from pydantic import BaseModel
 
-from dragoman.adapter import Inference
+from dragoman.adapter import Inference, check_document
 from dragoman.errors import DocumentError
 from dragoman.plugins import LoadedPlugin, Plugins
 from dragoman.provider import Provider, ProviderDescription
@@ -39,6 +40,13 @@ class Description(ContractFixtures):
         assert description.operations
         assert issubclass(description.connection, BaseModel)
         assert issubclass(description.inference, Inference)
+
+    def test_rules_for_models_hold_and_name_their_source(self, description: ProviderDescription) -> None:
+        for row in description.rules:
+            assert check_document({"rules": list(row.rules)}, row.source).rules
+            assert row.base_models
+            assert row.source
+            assert date.fromisoformat(row.checked)
 
     def test_loading_imports_no_sdk_and_does_nothing_else(self, case: ProviderCase, plugin: LoadedPlugin) -> None:
         command = [sys.executable, "-c", _LOADING, plugin.name]
