@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import orjson
@@ -615,7 +616,9 @@ def test_documented_answer_is_read(name: str, row, ask, answer_of) -> None:
     response = payload.decode(orjson.dumps(answer), ask())
     if not payload.streams:  # the stream of such an endpoint is the whole answer at its end
         for size in (1, 7, None):
-            assert answer_of(payload, orjson.dumps(answer, option=orjson.OPT_INDENT_2), size) == response
+            streamed = answer_of(payload, orjson.dumps(answer, option=orjson.OPT_INDENT_2), size)
+            assert [report.code for report in streamed.reports] == ["not_streamed"]
+            assert replace(streamed, reports=()) == response
     assert (response.text, response.finish_reason, response.provider_finish_reason) == (said, reason, word)
     assert (response.usage.input_tokens, response.usage.output_tokens) == (read, written)
     assert response.usage.source == ("provider" if written is not None else "absent")
