@@ -51,6 +51,30 @@ class Connection(BaseModel):
     model_config = {"extra": "forbid", "frozen": True, "protected_namespaces": ()}
 
 
+class Shown:
+    """Marks a member of a connection model: its default stands in the effective document, where a person sees it.
+
+    ``auth: Annotated[MyAuth, Shown()] = Field(ApiKeyAuth(), …)``. Meant for what decides who calls.
+    """
+
+
+@dataclass(frozen=True, slots=True)
+class ModelRules:
+    """What some models do not take, as a row of data.
+
+    Args:
+        base_models: Whole values of an adapter's ``base_model`` that the rules hold for.
+        rules: Rules as a document has them. They lie underneath the document's own ``rules``, which replace them.
+        source: Where the fact comes from.
+        checked: The day somebody looked, YYYY-MM-DD.
+    """
+
+    base_models: tuple[str, ...]
+    rules: tuple[Mapping[str, Any], ...]
+    source: str
+    checked: str
+
+
 @dataclass(frozen=True, slots=True)
 class ProviderDescription:
     """One provider of a plugin.
@@ -70,6 +94,7 @@ class ProviderDescription:
         mapping: Whether it takes the document's ``mapping`` and ``prompt``; where it does not, they are refused.
         native: Whether it has a codec, a mapping or code of its own; false where it is only a LangChain class.
         any_credentials: Whether an adapter may name credentials beside these, under whatever field it likes.
+        rules: Rules that hold for models known by their ``base_model``; where two rows name one, both hold.
         documentation_url: Where a person reads on.
     """
 
@@ -85,6 +110,7 @@ class ProviderDescription:
     mapping: bool = False
     native: bool = True
     any_credentials: bool = False
+    rules: tuple[ModelRules, ...] = ()
     documentation_url: str | None = None
 
     def settings_model(self, operation: Operation) -> type[InferenceSettings]:

@@ -1,8 +1,8 @@
 """From a name or a document to everything that a call needs: layers, merge, upstream, rules, validation.
 
-The order of layers, later wins: the settings' connection of the provider < predefined document < base chain < adapter <
-upstream's patch < override < the call's own parameters. Each layer's inference configuration is expanded underneath
-the layer itself.
+The order of layers, later wins: the provider's rules for the base model < the settings' connection of the provider <
+predefined document < base chain < adapter < upstream's patch < override < the call's own parameters. Each layer's
+inference configuration is expanded underneath the layer itself.
 """
 
 from __future__ import annotations
@@ -30,9 +30,9 @@ from dragoman.catalog import Catalog
 from dragoman.errors import DocumentError, PluginError, Problem
 from dragoman.events import Report
 from dragoman.langchain_driver import LESS_IS_PROMISED
-from dragoman.merge import Layer, Merged, dotted, merge, value_at
+from dragoman.merge import Layer, Merged, dotted, leaves, merge, value_at
 from dragoman.plugins import Plugins
-from dragoman.provider import CallSettings, ProviderDescription, Target
+from dragoman.provider import CallSettings, ProviderDescription, Shown, Target
 
 #: The members of a document that decide where its calls go.
 TARGET_MEMBERS = (
@@ -109,7 +109,10 @@ def resolve(
     expanded_above = [part for layer in above for part in _expand(catalog, layer)]
     before = merge(_over_settings(catalog, [*expanded, *expanded_above]))
     upstream, patches, reports = _choose_upstream(catalog, before.document)
-    merged = merge(_over_settings(catalog, [*expanded, *patches, *expanded_above])) if patches else before
+    layers = [*expanded, *patches, *expanded_above]
+    merged = merge(_over_settings(catalog, layers)) if patches else before
+    if rules := _model_rules(plugins, merged.document):
+        merged = merge([rules, *_over_settings(catalog, layers)])
     for member in ("base", "upstreams"):
         merged.remove((member,))
     reports += _apply_rules(subject, merged)
@@ -205,6 +208,21 @@ def _choose_upstream(catalog: Catalog, document: Mapping[str, Any]) -> tuple[str
     return chosen, _expand(catalog, Layer(subject, patch)), [report]
 
 
+def _model_rules(plugins: Plugins, document: Mapping[str, Any]) -> Layer | None:
+    """Return the rules that the provider ships for the document's base model, as the lowest layer."""
+    base_model, provider = document.get("base_model"), document.get("provider")
+    if not base_model or not provider:
+        return None
+    try:
+        rows = [row for row in plugins.provider(provider).rules if base_model in row.base_models]
+    except PluginError:
+        return None  # a provider that nobody brings is refused later, with all that is wrong
+    if not rows:
+        return None
+    origin = f"rules of provider {provider} for {base_model} ({'; '.join(f'{r.source}, {r.checked}' for r in rows)})"
+    return Layer(origin, {"rules": [dict(rule) for row in rows for rule in row.rules]})
+
+
 # --- rules -------------------------------------------------------------------------------------------------------
 
 
@@ -294,6 +312,8 @@ def _finish(
         merged.origins["runtime",] = f"provider {description.kind}"
         adapter = check_document(merged.document, subject)
     problems: list[Problem] = []
+    if shown := _shown_defaults(description, merged):
+        adapter = adapter.model_copy(update={"connection": shown})
     connection = _check_section(description.connection, merged.document.get("connection"), "connection", problems)
     settings_model = description.settings_model(adapter.operation or "chat")
     inference = _check_section(settings_model, merged.document.get("inference"), "inference", problems)
@@ -330,6 +350,24 @@ def _finish(
         upstream=upstream,
         reports=tuple(reports),
     )
+
+
+def _shown_defaults(description: ProviderDescription, merged: Merged) -> dict[str, Any] | None:
+    """Write into the document the defaults that the connection model wants seen; return the connection then."""
+    connection = merged.document.get("connection")
+    absent = {
+        name: field.get_default(call_default_factory=True)
+        for name, field in description.connection.model_fields.items()
+        if any(isinstance(mark, Shown) for mark in field.metadata) and name not in (connection or {})
+    }
+    given = {n: v.model_dump(mode="json", exclude_none=True) for n, v in absent.items() if isinstance(v, BaseModel)}
+    if not given:
+        return None
+    merged.document["connection"] = shown = {**(connection or {}), **given}
+    merged.origins.pop(("connection",), None)  # an empty object was a leaf
+    for path in leaves(given, ("connection",)):
+        merged.origins[path] = f"default of provider {description.kind}"
+    return shown
 
 
 def _described(plugins: Plugins, subject: str, adapter: Adapter) -> ProviderDescription:

@@ -6,7 +6,7 @@ import re
 from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
-from dragoman.plugin import Connection
+from dragoman.plugin import Connection, Shown
 from pydantic import AfterValidator, Field, model_validator
 
 from dragoman_openai.codec.dialect import EncodingFormat, MaxTokensField, RerankShape, SendReasoning, SystemRole
@@ -185,4 +185,4 @@ class AzureConnection(Wording):
     api_version: ApiVersion | None = Field(
         None, description="a dated api-version; absent = the v1 API, which needs none"
     )
-    auth: AzureAuth = Field(AzureKeyAuth(), description="absent = the resource's key")
+    auth: Annotated[AzureAuth, Shown()] = Field(AzureKeyAuth(), description="absent = the resource's key")
