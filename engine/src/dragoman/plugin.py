@@ -6,6 +6,7 @@ The contract's version is not among it: a plugin writes down the one it was made
 from dragoman.adapter import Inference, Limits, PayloadMapping, Prompt, slug
 from dragoman.hookspecs import hookimpl
 from dragoman.provider import (
+    DEPLOYMENT_ONLY,
     Authorizer,
     CallObservation,
     CallSettings,
@@ -32,11 +33,13 @@ from dragoman.provider import (
     Session,
     StreamDecoder,
     Target,
+    Tls,
     WireReply,
     WireRequest,
 )
 
 __all__ = [
+    "DEPLOYMENT_ONLY",
     "Authorizer",
     "CallObservation",
     "CallSettings",
@@ -67,6 +70,7 @@ __all__ = [
     "Session",
     "StreamDecoder",
     "Target",
+    "Tls",
     "WireReply",
     "WireRequest",
     "hookimpl",

@@ -7,7 +7,7 @@ from collections.abc import AsyncGenerator, Callable
 
 from dragoman.errors import CallTimeoutError, ConnectionFailedError, ProviderError, error_class_for_status
 from dragoman.events import Event, Report, Reported, Response
-from dragoman.provider import Authorizer, ChatRequest, Codec, Credentials, Session, WireReply, WireRequest
+from dragoman.provider import Authorizer, ChatRequest, Codec, Credentials, Session, Tls, WireReply, WireRequest
 from dragoman.transport.authorization import CredentialCache
 from dragoman.transport.decoding import Decoding, reading
 from dragoman.transport.framing import framing_for
@@ -33,18 +33,20 @@ class CodecSession(Session):
         pool: TransportPool,
         credentials: CredentialCache,
         *,
+        tls: Tls | None = None,
         now_s: Callable[[], float] = time.time,
     ) -> None:
         self._codec = codec
         self._authorizer = authorizer
         self._pool = pool
         self._credentials = credentials
+        self._tls = tls
         self._now_s = now_s
 
     async def generate(self, request: ChatRequest) -> Response:
         """Return the whole answer, asked for as a whole."""
         wire, credentials = await self._signed(request)
-        transport = await self._pool.transport()
+        transport = await self._pool.transport(self._tls)
         reply = await transport.send(wire, request.settings.limits)
         if not 200 <= reply.status < 300:
             raise self._refusal(reply, credentials)
@@ -53,7 +55,7 @@ class CodecSession(Session):
     async def stream(self, request: ChatRequest) -> AsyncGenerator[Event, None]:
         """Yield the answer's events as they arrive; closing the generator closes the connection."""
         wire, credentials = await self._signed(request)
-        transport = await self._pool.transport()
+        transport = await self._pool.transport(self._tls)
         async with transport.stream(wire, request.settings.limits) as (reply, pieces):
             if not 200 <= reply.status < 300:
                 raise self._refusal(reply, credentials)
