@@ -473,6 +473,13 @@ class Payload(Protocol):
         """Return the endpoint's own words in the body of a refusal; ``None`` where the mapping finds none."""
         ...
 
+    def error_word(self, body: bytes) -> tuple[str, type[ProviderError] | None] | None:
+        """Return what ``error_code`` finds in the body of a refusal, and the class that ``error_map`` gives it.
+
+        ``None`` where it finds nothing; a word that the map does not have comes without a class.
+        """
+        ...
+
 
 class EmbedPayload(Protocol):
     """A :class:`Payload` for operation embed; :meth:`Context.embed_payload` makes it."""
@@ -496,6 +503,7 @@ class EmbedPayload(Protocol):
         ...
 
     def error_message(self, body: bytes) -> str | None: ...
+    def error_word(self, body: bytes) -> tuple[str, type[ProviderError] | None] | None: ...
 
 
 class RerankPayload(Protocol):
@@ -515,6 +523,7 @@ class RerankPayload(Protocol):
         ...
 
     def error_message(self, body: bytes) -> str | None: ...
+    def error_word(self, body: bytes) -> tuple[str, type[ProviderError] | None] | None: ...
 
 
 # --- credentials -------------------------------------------------------------------------------------------------
