@@ -24,7 +24,7 @@ SOURCES = [str(folder / "src") for folder in (ENGINE, *PLUGINS.values())]
 TOOLS = nox.project.load_toml("pyproject.toml")
 
 #: The modules of the engine that a plugin may import; ARCHITECTURE.md says the same.
-PUBLIC = ("plugin", "errors", "messages", "events", "secret", "adapter", "provider", "hookspecs")
+PUBLIC = ("plugin", "errors", "messages", "events", "secret", "adapter", "provider", "hookspecs", "testing")
 
 #: The newcomer's first question, asked of what `build` has built.
 FIRST_COMMAND = ["chat", "Tell me about iterators"]
@@ -137,6 +137,7 @@ def new_plugin(session: nox.Session) -> None:
     if len(session.posargs) != 1:
         session.error("name the plugin: nox -s new_plugin -- NAME")
     folder = _new_plugin(session, session.posargs[0], Path("plugins"))
+    (folder / "ruff.toml").unlink()  # the repository's own settings hold
     session.log(f'{folder} is there; `nox -s "plugins({folder.name})"` runs its tests')
 
 
