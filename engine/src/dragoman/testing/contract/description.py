@@ -76,7 +76,8 @@ class Description(Lightness):
         schema = json.loads(json.dumps(adapter_schema(plugins.providers)))
         jsonschema.Draft202012Validator.check_schema(schema)
         assert f"connection.{case.kind}" in schema["$defs"]
-        assert f"inference.{case.kind}" in schema["$defs"]
+        inference = f"inference.{case.kind}" + ("" if case.operation == "chat" else f".{case.operation}")
+        assert inference in schema["$defs"]
 
     def test_schema_accepts_the_document_of_the_case(self, case: ProviderCase, plugins: Plugins) -> None:
         assert not _refusals(case.at("https://upstream.example").document, plugins)
