@@ -289,6 +289,10 @@ def _finish(
 ) -> Resolved:
     adapter = check_document(merged.document, subject)
     description = _described(plugins, subject, adapter)
+    if not description.native and adapter.runtime != "langchain" and "runtime" not in merged.document:
+        merged.document["runtime"] = "langchain"
+        merged.origins["runtime",] = f"provider {description.kind}"
+        adapter = check_document(merged.document, subject)
     problems: list[Problem] = []
     connection = _check_section(description.connection, merged.document.get("connection"), "connection", problems)
     settings_model = description.settings_model(adapter.operation or "chat")
@@ -361,7 +365,7 @@ def _unknown_inference(model: type[InferenceSettings], inference: InferenceSetti
 def _credentials(description: ProviderDescription, adapter: Adapter, problems: list[Problem]) -> dict[str, str]:
     named = {k: v for k, v in (adapter.credentials or {}).items() if v is not None}
     for name in named:
-        if name not in description.credentials:
+        if name not in description.credentials and not description.any_credentials:
             known = ", ".join(description.credentials) or "none"
             problems.append(Problem(f"credentials.{name}", "is not a credential of this provider", f"it takes {known}"))
     defaults = {field: name for field, name in description.credentials.items() if name is not None}
@@ -385,7 +389,7 @@ def _refused_members(description: ProviderDescription, adapter: Adapter) -> list
         means_nothing = f"means nothing to {description.kind}, which has a codec of its own"
         problems += [Problem(m, means_nothing) for m in ("mapping", "prompt") if getattr(adapter, m) is not None]
     if adapter.runtime != "langchain" and not description.native:
-        problems.append(Problem("runtime", f"{description.kind} is a LangChain class only", "set runtime: langchain"))
+        problems.append(Problem("runtime", f"{description.kind} is a LangChain class only", "leave it out"))
     if adapter.runtime == "langchain" and adapter.operation not in (None, "chat"):
         problems.append(Problem("runtime", f"langchain drives chat models, not {adapter.operation}", "remove it"))
     return problems
