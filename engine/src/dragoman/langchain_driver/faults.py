@@ -56,7 +56,6 @@ _FAULTS: Mapping[str, _Fault] = {
     "ModelRateLimitError": _Fault(RateLimitedError, "the provider's limit is reached"),
     "ModelRefusalError": _Fault(ContentFilteredError, "the model declined to answer"),
     "ModelAPIError": _Fault(ServerError, "the provider failed"),
-    "ModelRefusalError": _Fault(ContentFilteredError, "the model refused"),
     "ModelConnectionError": _UNREACHED,
     "ModelTimeoutError": _TIMEOUT,
     "TimeoutError": _TIMEOUT,
