@@ -61,6 +61,7 @@ class Shown:
 @click.option("--tools", "tools_file", metavar="FILE", help="Offer these tools, shaped as OpenAI's.")
 @click.option("--tool-choice", metavar="CHOICE", help="auto, none, required, or the name of a tool.")
 @click.option("--image", "images", metavar="FILE|URL", multiple=True, help="Send an image with the prompt.")
+@click.option("--video", "videos", metavar="FILE|URL", multiple=True, help="Send a film with the prompt.")
 @click.option("--file", "files", metavar="FILE", multiple=True, help="Send a text or a document with the prompt.")
 @click.option("--stdin/--no-stdin", default=None, help="Wait for piped text, or leave it; else it is read if any.")
 @click.option("--stream/--no-stream", default=None, help="Show the answer as it comes; the default but for --json.")

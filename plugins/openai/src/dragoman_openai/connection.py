@@ -6,7 +6,7 @@ import re
 from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
-from dragoman.plugin import Connection
+from dragoman.plugin import DEPLOYMENT_ONLY, Connection, Shown
 from pydantic import AfterValidator, Field, model_validator
 
 from dragoman_openai.codec.dialect import EncodingFormat, MaxTokensField, RerankShape, SendReasoning, SystemRole
@@ -158,17 +158,23 @@ class EntraWorkloadIdentityAuth(Entra):
     """A token file that the platform keeps fresh (Kubernetes workload identity), exchanged for an Entra token."""
 
     kind: Literal["entra_workload_identity"]
-    token_file: str = Field(min_length=1, description="path of the file; what AZURE_FEDERATED_TOKEN_FILE holds")
+    token_file: str = Field(
+        min_length=1,
+        description="path of the file; what AZURE_FEDERATED_TOKEN_FILE holds",
+        json_schema_extra=DEPLOYMENT_ONLY,
+    )
 
 
 class EntraTokenCommandAuth(Connection):
     """A command that prints a token, or JSON with one, as ``az account get-access-token`` does.
 
-    It runs on the machine of the engine: it belongs into a deployment's own files, never into a caller's document.
+    It runs on the machine of the engine: it belongs into a deployment's own files; a caller's document is refused.
     """
 
     kind: Literal["entra_token_command"]
-    command: list[str] = Field(min_length=1, description="program and arguments; no shell takes part")
+    command: list[str] = Field(
+        min_length=1, description="program and arguments; no shell takes part", json_schema_extra=DEPLOYMENT_ONLY
+    )
     timeout_s: float = Field(30, gt=0, description="the command may take this long, in seconds")
 
 
@@ -185,4 +191,4 @@ class AzureConnection(Wording):
     api_version: ApiVersion | None = Field(
         None, description="a dated api-version; absent = the v1 API, which needs none"
     )
-    auth: AzureAuth = Field(AzureKeyAuth(), description="absent = the resource's key")
+    auth: Annotated[AzureAuth, Shown()] = Field(AzureKeyAuth(), description="absent = the resource's key")

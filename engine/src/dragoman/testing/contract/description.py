@@ -6,13 +6,14 @@ import json
 import subprocess
 import sys
 from collections.abc import Collection
+from datetime import date
 from typing import Any
 
 import jsonschema
 import pytest
 from pydantic import BaseModel
 
-from dragoman.adapter import Inference
+from dragoman.adapter import Inference, check_document
 from dragoman.errors import DocumentError
 from dragoman.plugins import LoadedPlugin, Plugins
 from dragoman.provider import Provider, ProviderDescription
@@ -94,6 +95,13 @@ class Description(Lightness):
         }
         silent = [path for path, field in fields.items() if not (field.description or field.title)]
         assert not silent, f"these fields have no description: {silent}"
+
+    def test_rules_for_models_hold_and_name_their_source(self, description: ProviderDescription) -> None:
+        for row in description.rules:
+            assert check_document({"rules": list(row.rules)}, row.source).rules
+            assert row.base_models
+            assert row.source
+            assert date.fromisoformat(row.checked)
 
     @pytest.mark.asyncio
     @pytest.mark.parametrize("section", ["connection", "inference", "credentials"])

@@ -185,6 +185,8 @@ def _audio_part(part: Audio, at: str) -> Wire:
 
 
 def _document_part(part: Document, at: str) -> Wire:
+    if part.special:
+        _refuse(f"this protocol has no place for a document's {part.special}", at)
     if part.file_id is not None:
         return {"type": "file", "file": {"file_id": part.file_id}}
     if part.data is None:
