@@ -1,8 +1,8 @@
 """A server with fixed answers, in a process of its own: what every contender talks to.
 
-It speaks OpenAI's chat completions, Bedrock's Converse and Cohere's chat over HTTP/1.1 with keep-alive. Everything it says is made
-beforehand, so that its own cost is small and the same for all. A stream is sent at once, each event as one HTTP chunk,
-as real servers do; for the model ``paced`` event by event, as real models do.
+It speaks OpenAI's chat completions, Bedrock's Converse and Cohere's chat over HTTP/1.1 with keep-alive. Everything it
+says is made beforehand, so that its own cost is small and the same for all. A stream is sent at once, each event as one
+HTTP chunk, as real servers do; for the model ``paced`` event by event, as real models do.
 
     python upstream.py        prints its port and serves until its standard input ends
 """
