@@ -22,6 +22,11 @@ _NO_KEYS = (
 )
 
 
+#: Unknown arguments are refused, and no error shows what was given: it may be a key. A class with several bases takes
+#: the last one's configuration, so each of the face's classes says it again.
+CONFIG = ConfigDict(arbitrary_types_allowed=True, extra="forbid", hide_input_in_errors=True, protected_namespaces=())
+
+
 class AdapterBound(BaseModel):
     """An adapter with the engine that serves it.
 
@@ -30,9 +35,7 @@ class AdapterBound(BaseModel):
     own. All objects of one configuration share one engine, which lives as long as the process.
     """
 
-    model_config = ConfigDict(
-        arbitrary_types_allowed=True, extra="forbid", hide_input_in_errors=True, protected_namespaces=()
-    )
+    model_config = CONFIG
 
     #: A name or alias, or a whole document that is saved nowhere. ``None``: the deployment's default adapter.
     adapter: str | dict[str, Any] | None = None

@@ -75,6 +75,8 @@ def _chat(message: BaseMessage, at: str) -> Iterator[Message]:
 def _ai(message: BaseMessage, at: str) -> Iterator[Message]:
     decoder = AnswerDecoder()
     told = collect([*decoder.feed(ChatGeneration(message=message)), *decoder.end()])
+    if unplaced := told.extra.get("content"):
+        _refuse(f"an answer's block of type {unplaced[0].get('type')!r} cannot be sent back", f"{at}.content")
     beside = {name: value for name, value in told.extra.items() if name not in message.response_metadata}
     yield Message("assistant", told.message.parts, message.name, extra=beside)
 
