@@ -98,8 +98,8 @@ class Engine:
     """Calls models through adapters.
 
     One engine serves any number of adapters, tasks, threads and event loops; it opens nothing before the first call.
-    Close it with :meth:`aclose`, or use it as ``async with``; at the end of ``asyncio.run`` connections close by
-    themselves.
+    Close it with :meth:`aclose`, or use it as ``async with``; at the end of ``asyncio.run``, and when the engine is
+    dropped, connections close by themselves.
     """
 
     def __init__(self, settings: Settings | None = None, *, plugins: Plugins | None = None) -> None:
@@ -113,6 +113,7 @@ class Engine:
         self._open: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, OpenSessions] = weakref.WeakKeyDictionary()
         self._threads = ThreadPoolExecutor(MAX_THREADS, thread_name_prefix="dragoman")
         self._transports = TransportPool()
+        weakref.finalize(self, self._transports.leave).atexit = False
         self._context = _Context(self, self._transports, CredentialCache())
 
     @classmethod

@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, field_validator,
 from dragoman.adapter import Adapter
 from dragoman.engine import Engine
 from dragoman.settings import Settings
-from dragoman.sync import LoopThread, SyncEngine, loop_thread_of
+from dragoman.sync import LoopThread, SyncEngine, shared_loop_thread
 
 _NO_KEYS = (
     "credentials come from the deployment's secrets, by name: credentials: {api_key: NAME_OF_THE_SECRET} in the adapter"
@@ -86,7 +86,7 @@ class AdapterBound(BaseModel):
     @property
     def _thread(self) -> LoopThread:
         """The thread that runs this object's engine for synchronous callers."""
-        return self.engine.thread if isinstance(self.engine, SyncEngine) else loop_thread_of(self.bound_engine)
+        return self.engine.thread if isinstance(self.engine, SyncEngine) else shared_loop_thread()
 
     # --- copies --------------------------------------------------------------------------------------------------
 
