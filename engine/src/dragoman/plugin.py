@@ -6,6 +6,7 @@ The contract's version is not among it: a plugin writes down the one it was made
 from dragoman.adapter import EmbedInference, Inference, Limits, PayloadMapping, Prompt, RerankInference, slug
 from dragoman.hookspecs import hookimpl
 from dragoman.provider import (
+    DEPLOYMENT_ONLY,
     Authorizer,
     CallObservation,
     CallSettings,
@@ -25,6 +26,7 @@ from dragoman.provider import (
     ImportTools,
     LangChainContext,
     LangChainProvider,
+    ModelRules,
     NoAuth,
     Payload,
     PredefinedAdapter,
@@ -38,13 +40,16 @@ from dragoman.provider import (
     SecretSourceDescription,
     SecretView,
     Session,
+    Shown,
     StreamDecoder,
     Target,
+    Tls,
     WireReply,
     WireRequest,
 )
 
 __all__ = [
+    "DEPLOYMENT_ONLY",
     "Authorizer",
     "CallObservation",
     "CallSettings",
@@ -67,6 +72,7 @@ __all__ = [
     "LangChainContext",
     "LangChainProvider",
     "Limits",
+    "ModelRules",
     "NoAuth",
     "Payload",
     "PayloadMapping",
@@ -83,8 +89,10 @@ __all__ = [
     "SecretSourceDescription",
     "SecretView",
     "Session",
+    "Shown",
     "StreamDecoder",
     "Target",
+    "Tls",
     "WireReply",
     "WireRequest",
     "hookimpl",

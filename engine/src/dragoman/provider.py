@@ -51,6 +51,36 @@ class Connection(BaseModel):
     model_config = {"extra": "forbid", "frozen": True, "protected_namespaces": ()}
 
 
+class Shown:
+    """Marks a member of a connection model: its default stands in the effective document, where a person sees it.
+
+    ``auth: Annotated[MyAuth, Shown()] = Field(ApiKeyAuth(), …)``. Meant for what decides who calls.
+    """
+
+
+@dataclass(frozen=True, slots=True)
+class ModelRules:
+    """What some models do not take, as a row of data.
+
+    Args:
+        base_models: Whole values of an adapter's ``base_model`` that the rules hold for.
+        rules: Rules as a document has them. They lie underneath the document's own ``rules``, which replace them.
+        source: Where the fact comes from.
+        checked: The day somebody looked, YYYY-MM-DD.
+    """
+
+    base_models: tuple[str, ...]
+    rules: tuple[Mapping[str, Any], ...]
+    source: str
+    checked: str
+
+
+#: For ``Field(json_schema_extra=…)`` of a connection's field that names something of the machine the engine runs on (a
+#: file, a command, a profile), or an address that is called by other means than the engine's transport. The
+#: deployment's files and local commands may set it; where an API caller does, the document is refused.
+DEPLOYMENT_ONLY: dict[str, Any] = {"x-deployment-only": True}
+
+
 @dataclass(frozen=True, slots=True)
 class ProviderDescription:
     """One provider of a plugin.
@@ -70,6 +100,7 @@ class ProviderDescription:
         mapping: Whether it takes the document's ``mapping`` and ``prompt``; where it does not, they are refused.
         native: Whether it has a codec, a mapping or code of its own; false where it is only a LangChain class.
         any_credentials: Whether an adapter may name credentials beside these, under whatever field it likes.
+        rules: Rules that hold for models known by their ``base_model``; where two rows name one, both hold.
         documentation_url: Where a person reads on.
     """
 
@@ -85,6 +116,7 @@ class ProviderDescription:
     mapping: bool = False
     native: bool = True
     any_credentials: bool = False
+    rules: tuple[ModelRules, ...] = ()
     documentation_url: str | None = None
 
     def settings_model(self, operation: Operation) -> type[InferenceSettings]:
@@ -190,6 +222,23 @@ class ImportTools(Protocol):
             ValueError: A path cannot be used; the text says why.
         """
         ...
+
+
+@dataclass(frozen=True, slots=True)
+class Tls:
+    """Whom the connections of a session trust, and who they say they are. Files in PEM form; changes are noticed.
+
+    Args:
+        ca_file: Certificates of authorities, which are trusted and no others; ``None`` = those of the machine.
+        client_certificate_file: The client's certificate, with the ones it was issued by; ``None`` = none is shown.
+        client_key_file: Its private key, not encrypted; ``None`` = it is in the certificate's file.
+        path: What errors call the whole, as a dotted path of the document.
+    """
+
+    ca_file: str | None = None
+    client_certificate_file: str | None = None
+    client_key_file: str | None = None
+    path: str = "connection.tls"
 
 
 # --- what travels ------------------------------------------------------------------------------------------------
@@ -452,6 +501,13 @@ class Payload(Protocol):
         """Return the endpoint's own words in the body of a refusal; ``None`` where the mapping finds none."""
         ...
 
+    def error_word(self, body: bytes) -> tuple[str, type[ProviderError] | None] | None:
+        """Return what ``error_code`` finds in the body of a refusal, and the class that ``error_map`` gives it.
+
+        ``None`` where it finds nothing; a word that the map does not have comes without a class.
+        """
+        ...
+
 
 class EmbedPayload(Protocol):
     """A :class:`Payload` for operation embed; :meth:`Context.embed_payload` makes it."""
@@ -475,6 +531,7 @@ class EmbedPayload(Protocol):
         ...
 
     def error_message(self, body: bytes) -> str | None: ...
+    def error_word(self, body: bytes) -> tuple[str, type[ProviderError] | None] | None: ...
 
 
 class RerankPayload(Protocol):
@@ -494,6 +551,7 @@ class RerankPayload(Protocol):
         ...
 
     def error_message(self, body: bytes) -> str | None: ...
+    def error_word(self, body: bytes) -> tuple[str, type[ProviderError] | None] | None: ...
 
 
 # --- credentials -------------------------------------------------------------------------------------------------
@@ -704,15 +762,18 @@ class Context(Protocol):
         """Return a secret by name, as fresh as the deployment's TTL; raise ``SecretError`` where it is absent."""
         ...
 
-    def codec_session(self, codec: Codec, authorizer: Authorizer) -> Session:
-        """Return a session that drives the codec over the engine's transport."""
+    def codec_session(self, codec: Codec, authorizer: Authorizer, *, tls: Tls | None = None) -> Session:
+        """Return a session that drives the codec over the engine's transport; ``tls`` is for https, ``None`` = usual.
+
+        The transport refuses an address that an API caller had a hand in and that is not on the public internet.
+        """
         ...
 
-    def embed_session(self, codec: EmbedCodec, authorizer: Authorizer) -> Session:
+    def embed_session(self, codec: EmbedCodec, authorizer: Authorizer, *, tls: Tls | None = None) -> Session:
         """Return a session for operation embed that drives the codec over the engine's transport."""
         ...
 
-    def rerank_session(self, codec: RerankCodec, authorizer: Authorizer) -> Session:
+    def rerank_session(self, codec: RerankCodec, authorizer: Authorizer, *, tls: Tls | None = None) -> Session:
         """Return a session for operation rerank that drives the codec over the engine's transport."""
         ...
 
@@ -732,11 +793,12 @@ class Context(Protocol):
         """Return the compiled payload of a target for operation rerank; raises as :meth:`payload` does."""
         ...
 
-    async def send(self, request: WireRequest, limits: Limits) -> WireReply:
+    async def send(self, request: WireRequest, limits: Limits, *, tls: Tls | None = None) -> WireReply:
         """Send one request over the engine's transport and return the whole answer, whatever its status.
 
-        For token endpoints and the like. Raises ``ConnectionFailedError`` and ``CallTimeoutError``; where the answer
-        is not HTTP or is too long ``ProtocolError``, and where the request cannot be written ``InvalidRequestError``.
+        For token endpoints and the like; addresses are checked, and ``tls`` used, as in :meth:`codec_session`. Raises
+        ``ConnectionFailedError`` and ``CallTimeoutError``; where the answer is not HTTP or is too long
+        ``ProtocolError``, and where the request cannot be written ``InvalidRequestError``.
         """
         ...
 
