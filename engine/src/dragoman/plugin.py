@@ -6,6 +6,7 @@ The contract's version is not among it: a plugin writes down the one it was made
 from dragoman.adapter import EmbedInference, Inference, Limits, PayloadMapping, Prompt, RerankInference, slug
 from dragoman.hookspecs import hookimpl
 from dragoman.provider import (
+    DEPLOYMENT_ONLY,
     Authorizer,
     CallObservation,
     CallSettings,
@@ -24,6 +25,7 @@ from dragoman.provider import (
     ImporterDescription,
     ImportTools,
     LangChainContext,
+    LangChainProvider,
     ModelRules,
     NoAuth,
     Payload,
@@ -41,11 +43,13 @@ from dragoman.provider import (
     Shown,
     StreamDecoder,
     Target,
+    Tls,
     WireReply,
     WireRequest,
 )
 
 __all__ = [
+    "DEPLOYMENT_ONLY",
     "Authorizer",
     "CallObservation",
     "CallSettings",
@@ -66,6 +70,7 @@ __all__ = [
     "ImporterDescription",
     "Inference",
     "LangChainContext",
+    "LangChainProvider",
     "Limits",
     "ModelRules",
     "NoAuth",
@@ -87,6 +92,7 @@ __all__ = [
     "Shown",
     "StreamDecoder",
     "Target",
+    "Tls",
     "WireReply",
     "WireRequest",
     "hookimpl",

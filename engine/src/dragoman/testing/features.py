@@ -113,3 +113,19 @@ FEATURES: Mapping[str, Feature] = {
         marker="It rains cats and dogs.",
     ),
 }
+
+
+#: The settings of operation embed. The words of some are the provider's own: a case's ``values`` replace them.
+EMBED_FEATURES: Mapping[str, Any] = {
+    "dimensions": 256,
+    "input_type": "search_query",
+    "truncate": "END",
+    "normalize": False,
+    "encodings": ["float", "int8"],
+}
+
+#: The settings of operation rerank.
+RERANK_FEATURES: Mapping[str, Any] = {"max_tokens_per_document": 128}
+
+#: Not a setting but a hint: it may be sent and may be ignored.
+PURPOSE = "purpose"
