@@ -161,6 +161,11 @@ WRITTEN: dict[str, tuple[str, str, dict[str, Any]]] = {
         '["E"]',
         {"secrets": {"export_environment": ["FLAG"]}},
     ),
+    "langchain.classes": (
+        '[langchain.classes]\none = "package:File"',
+        '{"one": "package:Environment"}',
+        {"langchain": {"classes": {"one": "package:Flag"}}},
+    ),
     "network.allowed_hosts": (
         '[network]\nallowed_hosts = ["f.internal"]',
         '["e.internal:8000"]',

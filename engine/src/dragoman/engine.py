@@ -65,7 +65,6 @@ from dragoman.provider import (
 from dragoman.resolve import AdapterLike, Resolved, resolve
 from dragoman.secret import Secret
 from dragoman.secrets import SecretStore
-from dragoman.secrets.snapshot import Snapshot
 from dragoman.sessions import Lease, OpenSessions, WholeAnswers, import_provider
 from dragoman.settings import AllowedHost, Settings
 from dragoman.transport.authorization import CredentialCache
@@ -305,7 +304,7 @@ class Engine:
         resolved = await self.resolve(adapter, override)
         provider = await self._provider(resolved.description)
         build = functools.partial(provider.langchain, resolved.target)
-        context = BuildContext(await self._read_secrets())
+        context = await self._build_context()
         with self._redacting():
             return await self.run_blocking(build_model, build, resolved.settings, context, resolved.description.kind)
 
@@ -434,7 +433,7 @@ class Engine:
         from dragoman.langchain_driver.session import LangChainSession
 
         build = functools.partial(provider.langchain, resolved.target)
-        return LangChainSession(build, self._read_secrets, resolved.description.kind)
+        return LangChainSession(build, self._build_context, resolved.description.kind)
 
     def _default_adapter(self, catalog: Catalog) -> str:
         if self.settings.default_adapter is None:
@@ -449,8 +448,8 @@ class Engine:
             return await self.run_blocking(lambda: self.secrets)
         return self._secrets
 
-    async def _read_secrets(self) -> Snapshot:
-        return await (await self._store()).load()
+    async def _build_context(self) -> BuildContext:
+        return BuildContext(await (await self._store()).load(), self.settings.langchain.classes)
 
     async def _current(self) -> _Snapshot:
         store = await self._store()

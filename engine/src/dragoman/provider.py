@@ -13,7 +13,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import AsyncGenerator, Awaitable, Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Generic, Literal, NamedTuple, ParamSpec, Protocol, TypeVar
+from typing import Any, ClassVar, Generic, Literal, NamedTuple, ParamSpec, Protocol, TypeVar
 
 from pydantic import BaseModel
 from typing_extensions import TypeVar as TypeVarWithDefault
@@ -51,6 +51,30 @@ class Connection(BaseModel):
     model_config = {"extra": "forbid", "frozen": True, "protected_namespaces": ()}
 
 
+class Shown:
+    """Marks a member of a connection model: its default stands in the effective document, where a person sees it.
+
+    ``auth: Annotated[MyAuth, Shown()] = Field(ApiKeyAuth(), …)``. Meant for what decides who calls.
+    """
+
+
+@dataclass(frozen=True, slots=True)
+class ModelRules:
+    """What some models do not take, as a row of data.
+
+    Args:
+        base_models: Whole values of an adapter's ``base_model`` that the rules hold for.
+        rules: Rules as a document has them. They lie underneath the document's own ``rules``, which replace them.
+        source: Where the fact comes from.
+        checked: The day somebody looked, YYYY-MM-DD.
+    """
+
+    base_models: tuple[str, ...]
+    rules: tuple[Mapping[str, Any], ...]
+    source: str
+    checked: str
+
+
 #: For ``Field(json_schema_extra=…)`` of a connection's field that names something of the machine the engine runs on (a
 #: file, a command, a profile), or an address that is called by other means than the engine's transport. The
 #: deployment's files and local commands may set it; where an API caller does, the document is refused.
@@ -75,6 +99,8 @@ class ProviderDescription:
         operations: What its sessions can do.
         mapping: Whether it takes the document's ``mapping`` and ``prompt``; where it does not, they are refused.
         native: Whether it has a codec, a mapping or code of its own; false where it is only a LangChain class.
+        any_credentials: Whether an adapter may name credentials beside these, under whatever field it likes.
+        rules: Rules that hold for models known by their ``base_model``; where two rows name one, both hold.
         documentation_url: Where a person reads on.
     """
 
@@ -89,6 +115,8 @@ class ProviderDescription:
     operations: tuple[Operation, ...] = ("chat",)
     mapping: bool = False
     native: bool = True
+    any_credentials: bool = False
+    rules: tuple[ModelRules, ...] = ()
     documentation_url: str | None = None
 
     def settings_model(self, operation: Operation) -> type[InferenceSettings]:
@@ -672,8 +700,47 @@ class Provider:
         raise UnsupportedError(f"provider {target.provider} offers no LangChain class")
 
 
+class LangChainProvider(Provider):
+    """A provider that is one LangChain chat model: a subclass names the class, and that is all.
+
+    The model is built as :meth:`LangChainContext.chat_model` says, with what the adapter's ``connection`` sets as
+    further arguments. Describe it with ``native=False``.
+    """
+
+    #: ``module:Class``, imported on first use.
+    model_class: ClassVar[str]
+
+    def langchain(self, target: Target, settings: CallSettings, context: LangChainContext) -> Any:
+        return context.chat_model(self.model_class, target, settings, target.connection.model_dump(exclude_unset=True))
+
+
 class LangChainContext(Protocol):
     """What a LangChain class can be built from: the secrets, already read, and who closes what it holds."""
+
+    def chat_model(
+        self, named: str, target: Target, settings: CallSettings, arguments: Mapping[str, Any] | None = None
+    ) -> Any:
+        """Build a chat model from the class's own fields: model, inference settings, credentials, no retries.
+
+        Args:
+            named: ``module:Class``.
+            target: Says the model, and the credentials: field of the class -> name of the secret.
+            settings: Each setting goes into the field that the class has for it.
+            arguments: Further arguments of the class, by the names of its fields.
+
+        Raises:
+            UnsupportedError: The class has no field for something that is set, or is not installed.
+            PluginError: It is no chat model.
+        """
+        ...
+
+    def class_named(self, name: str) -> str:
+        """Return the ``module:Class`` that the deployment's settings have under a name (``[langchain.classes]``).
+
+        Raises:
+            UnsupportedError: They have none; the names that there are.
+        """
+        ...
 
     def secret(self, name: str) -> Secret:
         """Return a secret; raise :class:`~dragoman.errors.SecretError` where it is absent."""

@@ -1,8 +1,8 @@
 """From a name or a document to everything that a call needs: layers, merge, upstream, rules, validation.
 
-The order of layers, later wins: the settings' connection of the provider < predefined document < base chain < adapter <
-upstream's patch < override < the call's own parameters. Each layer's inference configuration is expanded underneath
-the layer itself.
+The order of layers, later wins: the provider's rules for the base model < the settings' connection of the provider <
+predefined document < base chain < adapter < upstream's patch < override < the call's own parameters. Each layer's
+inference configuration is expanded underneath the layer itself.
 """
 
 from __future__ import annotations
@@ -30,9 +30,9 @@ from dragoman.catalog import Catalog
 from dragoman.errors import DocumentError, PluginError, Problem
 from dragoman.events import Report
 from dragoman.langchain_driver import LESS_IS_PROMISED
-from dragoman.merge import Layer, Merged, Path, dotted, merge, value_at
+from dragoman.merge import Layer, Merged, Path, dotted, leaves, merge, value_at
 from dragoman.plugins import Plugins
-from dragoman.provider import DEPLOYMENT_ONLY, CallSettings, ProviderDescription, Target
+from dragoman.provider import DEPLOYMENT_ONLY, CallSettings, ProviderDescription, Shown, Target
 
 #: The members of a document that decide where its calls go.
 TARGET_MEMBERS = (
@@ -126,7 +126,10 @@ def resolve(
     untrusted_origins = {layer.origin for layer in (*layers, *above) if not layer.trusted}
     upstream, patches, reports = _choose_upstream(catalog, before, untrusted_origins)
     untrusted_origins |= {layer.origin for layer in patches if not layer.trusted}
-    merged = merge(_over_settings(catalog, [*expanded, *patches, *expanded_above])) if patches else before
+    whole = [*expanded, *patches, *expanded_above]
+    merged = merge(_over_settings(catalog, whole)) if patches else before
+    if rules := _model_rules(plugins, merged.document):
+        merged = merge([rules, *_over_settings(catalog, whole)])
     for member in ("base", "upstreams"):
         merged.remove((member,))
     reports += _apply_rules(subject, merged)
@@ -236,6 +239,21 @@ def _choose_upstream(
     return chosen, _expand(catalog, Layer(subject, patch, trusted)), [report]
 
 
+def _model_rules(plugins: Plugins, document: Mapping[str, Any]) -> Layer | None:
+    """Return the rules that the provider ships for the document's base model, as the lowest layer."""
+    base_model, provider = document.get("base_model"), document.get("provider")
+    if not base_model or not provider:
+        return None
+    try:
+        rows = [row for row in plugins.provider(provider).rules if base_model in row.base_models]
+    except PluginError:
+        return None  # a provider that nobody brings is refused later, with all that is wrong
+    if not rows:
+        return None
+    origin = f"rules of provider {provider} for {base_model} ({'; '.join(f'{r.source}, {r.checked}' for r in rows)})"
+    return Layer(origin, {"rules": [dict(rule) for row in rows for rule in row.rules]})
+
+
 # --- rules -------------------------------------------------------------------------------------------------------
 
 
@@ -321,7 +339,13 @@ def _finish(
 ) -> Resolved:
     adapter = check_document(merged.document, subject)
     description = _described(plugins, subject, adapter)
+    if not description.native and adapter.runtime != "langchain" and "runtime" not in merged.document:
+        merged.document["runtime"] = "langchain"
+        merged.origins["runtime",] = f"provider {description.kind}"
+        adapter = check_document(merged.document, subject)
     problems: list[Problem] = []
+    if shown := _shown_defaults(description, merged):
+        adapter = adapter.model_copy(update={"connection": shown})
     connection = _check_section(description.connection, merged.document.get("connection"), "connection", problems)
     settings_model = description.settings_model(adapter.operation or "chat")
     inference = _check_section(settings_model, merged.document.get("inference"), "inference", problems)
@@ -365,6 +389,24 @@ def _finish(
     )
 
 
+def _shown_defaults(description: ProviderDescription, merged: Merged) -> dict[str, Any] | None:
+    """Write into the document the defaults that the connection model wants seen; return the connection then."""
+    connection = merged.document.get("connection")
+    absent = {
+        name: field.get_default(call_default_factory=True)
+        for name, field in description.connection.model_fields.items()
+        if any(isinstance(mark, Shown) for mark in field.metadata) and name not in (connection or {})
+    }
+    given = {n: v.model_dump(mode="json", exclude_none=True) for n, v in absent.items() if isinstance(v, BaseModel)}
+    if not given:
+        return None
+    merged.document["connection"] = shown = {**(connection or {}), **given}
+    merged.origins.pop(("connection",), None)  # an empty object was a leaf
+    for path in leaves(given, ("connection",)):
+        merged.origins[path] = f"default of provider {description.kind}"
+    return shown
+
+
 def _described(plugins: Plugins, subject: str, adapter: Adapter) -> ProviderDescription:
     needed = {"provider": adapter.provider, "model": adapter.model}
     if missing := [Problem(m, "is missing", "set it here or in a base") for m, value in needed.items() if not value]:
@@ -398,7 +440,7 @@ def _unknown_inference(model: type[InferenceSettings], inference: InferenceSetti
 def _credentials(description: ProviderDescription, adapter: Adapter, problems: list[Problem]) -> dict[str, str]:
     named = {k: v for k, v in (adapter.credentials or {}).items() if v is not None}
     for name in named:
-        if name not in description.credentials:
+        if name not in description.credentials and not description.any_credentials:
             known = ", ".join(description.credentials) or "none"
             problems.append(Problem(f"credentials.{name}", "is not a credential of this provider", f"it takes {known}"))
     defaults = {field: name for field, name in description.credentials.items() if name is not None}
@@ -422,7 +464,7 @@ def _refused_members(description: ProviderDescription, adapter: Adapter) -> list
         means_nothing = f"means nothing to {description.kind}, which has a codec of its own"
         problems += [Problem(m, means_nothing) for m in ("mapping", "prompt") if getattr(adapter, m) is not None]
     if adapter.runtime != "langchain" and not description.native:
-        problems.append(Problem("runtime", f"{description.kind} is a LangChain class only", "set runtime: langchain"))
+        problems.append(Problem("runtime", f"{description.kind} is a LangChain class only", "leave it out"))
     if adapter.runtime == "langchain" and adapter.operation not in (None, "chat"):
         problems.append(Problem("runtime", f"langchain drives chat models, not {adapter.operation}", "remove it"))
     return problems

@@ -45,6 +45,7 @@ _CONTROLLING_NAMES = frozenset(
 )
 _CONTROLLING_PATTERN = re.compile(r"(LD_|DYLD_|PYTHON|MALLOC_|GLIBC_|BASH_FUNC_|GIT_|DRAGOMAN_).*|.*_PROXY")
 _VARIABLE_PATTERN = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_CLASS_PATH_PATTERN = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*")
 
 
 class _Group(BaseModel):
@@ -56,6 +57,23 @@ class PluginSettings(_Group):
 
     allow: list[str] | None = Field(None, description="only these, by entry-point name; none = all that are installed")
     block: list[str] = Field([], description="never these; wins over allow")
+
+
+class LangChainSettings(_Group):
+    """Which LangChain classes adapters may name."""
+
+    classes: dict[str, str] = Field(
+        {},
+        description="name -> module:Class; what `class` in the connection of an adapter with provider langchain says",
+    )
+
+    @field_validator("classes")
+    @classmethod
+    def _every_class_is_a_path(cls, classes: dict[str, str]) -> dict[str, str]:
+        for name, path in classes.items():
+            if not _CLASS_PATH_PATTERN.fullmatch(path):
+                raise ValueError(f"{name} is no module:Class, for example package.module:ChatModel")
+        return classes
 
 
 class SecretSettings(_Group):
@@ -173,6 +191,7 @@ class Settings(BaseSettings):
     )
     plugins: PluginSettings = Field(PluginSettings(), description="which installed plugins are loaded")
     secrets: SecretSettings = Field(SecretSettings(), description="where secrets come from")
+    langchain: LangChainSettings = Field(LangChainSettings(), description="which LangChain classes adapters may name")
     network: NetworkSettings = Field(NetworkSettings(), description="where calls may go that API callers address")
 
     _file: Path | None = PrivateAttr(None)

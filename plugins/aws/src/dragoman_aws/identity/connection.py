@@ -18,7 +18,7 @@ import re
 from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
-from dragoman.plugin import DEPLOYMENT_ONLY, Connection
+from dragoman.plugin import DEPLOYMENT_ONLY, Connection, Shown
 from pydantic import AfterValidator, Field, model_validator
 
 #: A session of a role that was assumed by a role's session ("role chaining") lasts at most this long, in seconds.
@@ -134,7 +134,7 @@ class AwsConnection(Connection):
     """Region, identity and addresses of one AWS service."""
 
     region: Region | None = Field(None, description="absent = AWS_REGION, then AWS_DEFAULT_REGION of the environment")
-    auth: BedrockAuth = Field(AwsDefaultAuth(), description="where the credentials come from")
+    auth: Annotated[BedrockAuth, Shown()] = Field(AwsDefaultAuth(), description="where the credentials come from")
     roles: list[Role] = Field([], description="assumed in turn, each with the credentials before it")
     endpoint_url: Address | None = Field(
         None, description="address of the service's data plane; absent = the service's own in the region"
