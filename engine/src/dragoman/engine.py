@@ -9,7 +9,7 @@ import threading
 import time
 import weakref
 from collections import OrderedDict
-from collections.abc import AsyncGenerator, Callable, Iterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
@@ -28,6 +28,7 @@ from dragoman.events import Report, Response
 from dragoman.langchain_driver.building import BuildContext, build_model
 from dragoman.messages import MessagesLike, ToolChoiceLike, ToolLike, messages_from, tool_choice_from, tools_from
 from dragoman.plugins import Plugins, load_plugins
+from dragoman.policy import Caller, Change, Policy, Rights
 from dragoman.provider import (
     Authorizer,
     CallObservation,
@@ -57,6 +58,7 @@ logger = logging.getLogger("dragoman")
 
 A = ParamSpec("A")
 T = TypeVar("T")
+K = TypeVar("K")
 
 MAX_THREADS = 16
 MAX_RESOLVED = 1024
@@ -76,17 +78,38 @@ class DryRun:
     reports: tuple[Report, ...] = ()
 
 
+class PrivilegedChange(NamedTuple):
+    """A caller's change of fields that are open to administrators only, unless the deployment says otherwise."""
+
+    caller: Caller
+    adapter: str | None
+    changes: tuple[Change, ...]
+
+
 class Engine:
     """Calls models through adapters.
 
     One engine serves any number of adapters, tasks, threads and event loops; it opens nothing before the first call.
     Close it with :meth:`aclose`, or use it as ``async with``; at the end of ``asyncio.run`` connections close by
     themselves.
+
+    Args:
+        settings: The deployment's settings; ``None`` = the defaults.
+        plugins: The plugins to use; ``None`` = all that are installed and allowed by the settings.
+        audit: Told of every change of a privileged field that a caller makes and may make, before the call is made.
     """
 
-    def __init__(self, settings: Settings | None = None, *, plugins: Plugins | None = None) -> None:
+    def __init__(
+        self,
+        settings: Settings | None = None,
+        *,
+        plugins: Plugins | None = None,
+        audit: Callable[[PrivilegedChange], Awaitable[None]] | None = None,
+    ) -> None:
         self.settings = settings or Settings()
         self.adapters = Adapters(self)
+        self.policy = Policy(self.settings.stage, self.settings.policy)
+        self._audit = audit
         self._loading = threading.RLock()
         self._plugins = plugins
         self._secrets: SecretStore | None = None
@@ -115,58 +138,65 @@ class Engine:
 
     async def chat(
         self,
-        adapter: AdapterLike | None,
+        adapter: AdapterLike | Resolved | None,
         messages: MessagesLike,
         *,
         tools: Sequence[ToolLike] | None = None,
         tool_choice: ToolChoiceLike | None = None,
         override: Mapping[str, Any] | None = None,
+        caller: Caller | None = None,
         **inference: Any,
     ) -> Response:
         """Answer a conversation.
 
         Args:
             adapter: A name or alias, or a whole document that is saved nowhere; ``None`` takes the default adapter.
+                What :meth:`resolve` returned is called as it is: ``override``, ``caller`` and ``inference`` were given
+                there.
             messages: A string (one user message), messages, or OpenAI-shaped dicts.
             tools: Tools that the model may call, as values or OpenAI-shaped dicts.
             tool_choice: ``auto``, ``none``, ``required``, or a tool's name.
             override: One more layer of the adapter document, for this call only.
+            caller: On whose behalf the call is made: the policy decides what they may override. ``None`` is the
+                embedding program itself, which may do anything.
             inference: Inference settings of this call, for example ``temperature=0``.
 
         Raises:
             DragomanError: one tree; see :mod:`dragoman.errors`.
         """
-        asked = _Asked(adapter, messages, tools, tool_choice, override, inference, stream=False)
+        asked = _Asked(adapter, messages, tools, tool_choice, override, inference, caller, stream=False)
         async with self._planned(asked) as plan:
             return await generate(plan)
 
     def stream(
         self,
-        adapter: AdapterLike | None,
+        adapter: AdapterLike | Resolved | None,
         messages: MessagesLike,
         *,
         tools: Sequence[ToolLike] | None = None,
         tool_choice: ToolChoiceLike | None = None,
         override: Mapping[str, Any] | None = None,
+        caller: Caller | None = None,
         **inference: Any,
     ) -> ChatStream:
         """Answer a conversation event by event; the arguments are those of :meth:`chat`."""
-        asked = _Asked(adapter, messages, tools, tool_choice, override, inference, stream=True)
+        asked = _Asked(adapter, messages, tools, tool_choice, override, inference, caller, stream=True)
         return ChatStream(self._planned(asked))
 
     async def dry_run(
         self,
-        adapter: AdapterLike | None,
+        adapter: AdapterLike | Resolved | None,
         messages: MessagesLike,
         *,
         tools: Sequence[ToolLike] | None = None,
         tool_choice: ToolChoiceLike | None = None,
         override: Mapping[str, Any] | None = None,
+        caller: Caller | None = None,
         stream: bool = False,
         **inference: Any,
     ) -> DryRun:
         """Return the exact request that :meth:`chat` or :meth:`stream` would send, and send nothing."""
-        asked = _Asked(adapter, messages, tools, tool_choice, override, inference, stream)
+        asked = _Asked(adapter, messages, tools, tool_choice, override, inference, caller, stream)
         async with self._planned(asked) as plan:
             with self._redacting():
                 request = await plan.session.dry_run(plan.request)
@@ -187,12 +217,25 @@ class Engine:
         adapter: AdapterLike | None,
         override: Mapping[str, Any] | None = None,
         inference: Mapping[str, Any] | None = None,
+        *,
+        caller: Caller | None = None,
     ) -> Resolved:
-        """Return the effective adapter, with the origin of every value; what a call would use."""
+        """Return the effective adapter, with the origin of every value; what a call would use.
+
+        Raises:
+            PolicyError: The caller may not change what ``override``, ``inference`` or the document change.
+        """
         snapshot = await self._current()
         if adapter is None:
             adapter = self._default_adapter(snapshot.catalog)
-        return snapshot.resolve(self.plugins, adapter, override, inference)
+        if caller is None:
+            return snapshot.resolve(self.plugins, adapter, override, inference)
+        resolved, changes = snapshot.resolve_for(
+            caller, self.policy, self.plugins, adapter, override=override, inference=inference
+        )
+        if changes and self._audit is not None:
+            await self._audit(PrivilegedChange(caller, resolved.name, changes))
+        return resolved
 
     async def langchain_model(self, adapter: AdapterLike | None, override: Mapping[str, Any] | None = None) -> Any:
         """Return the provider's own LangChain chat model for an adapter, configured explicitly and in full.
@@ -264,7 +307,10 @@ class Engine:
         choice = tool_choice_from(asked.tool_choice)
         if choice is not None and choice.mode in ("required", "tool") and not tools:
             raise UnsupportedError("a tool call is demanded and no tool is given", path="tool_choice")
-        resolved = await self.resolve(asked.adapter, asked.override, asked.inference)
+        if isinstance(asked.adapter, Resolved):
+            resolved = asked.adapter
+        else:
+            resolved = await self.resolve(asked.adapter, asked.override, asked.inference, caller=asked.caller)
         if resolved.target.operation != "chat":
             raise UnsupportedError(f"the adapter {resolved.name} is for {resolved.target.operation}, not for chat")
         request = ChatRequest(messages, resolved.settings, tools, choice, asked.stream)
@@ -357,12 +403,13 @@ class Engine:
 class _Asked(NamedTuple):
     """What a caller asked for, as it came."""
 
-    adapter: AdapterLike | None
+    adapter: AdapterLike | Resolved | None
     messages: MessagesLike
     tools: Sequence[ToolLike] | None
     tool_choice: ToolChoiceLike | None
     override: Mapping[str, Any] | None
     inference: Mapping[str, Any]
+    caller: Caller | None
     stream: bool
 
 
@@ -373,6 +420,29 @@ class _Snapshot:
         self.revision = revision
         self.catalog = catalog
         self._resolved: OrderedDict[bytes, Resolved] = OrderedDict()
+        self._allowed: OrderedDict[tuple[Rights, bytes], tuple[Resolved, tuple[Change, ...]]] = OrderedDict()
+
+    def resolve_for(
+        self,
+        caller: Caller,
+        policy: Policy,
+        plugins: Plugins,
+        adapter: AdapterLike,
+        *,
+        override: Mapping[str, Any] | None,
+        inference: Mapping[str, Any] | None,
+    ) -> tuple[Resolved, tuple[Change, ...]]:
+        """Return what a caller may call, and the privileged fields that are changed for it."""
+        key = (caller.rights, _asked_key(adapter, override, inference) or b"")
+        found = self._allowed.get(key)
+        if found is None:
+            changes = policy.check(
+                caller.rights, self.catalog, plugins, adapter, override=override, inference=inference
+            )
+            found = self.resolve(plugins, adapter, override, inference), changes
+            if key[1]:
+                _keep(self._allowed, key, found)
+        return found
 
     def resolve(
         self,
@@ -381,17 +451,31 @@ class _Snapshot:
         override: Mapping[str, Any] | None,
         inference: Mapping[str, Any] | None,
     ) -> Resolved:
-        named = adapter.as_document() if isinstance(adapter, Adapter) else adapter
-        try:
-            key = orjson.dumps((named, override, inference))
-        except TypeError:  # not JSON: resolving says what is wrong with it
+        key = _asked_key(adapter, override, inference)
+        if key is None:
             return resolve(self.catalog, plugins, adapter, override, inference)
         found = self._resolved.get(key)
         if found is None:
-            found = self._resolved[key] = resolve(self.catalog, plugins, adapter, override, inference)
-            if len(self._resolved) > MAX_RESOLVED:
-                self._resolved.popitem(last=False)
+            found = resolve(self.catalog, plugins, adapter, override, inference)
+            _keep(self._resolved, key, found)
         return found
+
+
+def _asked_key(
+    adapter: AdapterLike, override: Mapping[str, Any] | None, inference: Mapping[str, Any] | None
+) -> bytes | None:
+    """Return what was asked as bytes; ``None`` where it is not JSON: resolving says what is wrong with it."""
+    named = adapter.as_document() if isinstance(adapter, Adapter) else adapter
+    try:
+        return orjson.dumps((named, override, inference))
+    except TypeError:
+        return None
+
+
+def _keep(kept: OrderedDict[K, T], key: K, value: T) -> None:
+    kept[key] = value
+    if len(kept) > MAX_RESOLVED:
+        kept.popitem(last=False)
 
 
 class _Context:

@@ -118,6 +118,22 @@ class AdapterNotFoundError(DragomanError):
     default_http_status = 404
 
 
+class PolicyError(DragomanError):
+    """A caller may not change what it asked to change; ``problems`` names every refused field at once."""
+
+    code = "policy"
+    default_http_status = 403
+
+    def __init__(self, subject: str, problems: Iterable[Problem]) -> None:
+        self.subject = subject
+        self.problems = tuple(problems)
+        super().__init__(f"{subject}: " + "; ".join(str(p) for p in self.problems))
+
+    def as_dict(self) -> dict[str, Any]:
+        problems = [{"path": p.path, "message": p.message, "hint": p.hint} for p in self.problems]
+        return {**super().as_dict(), "problems": problems}
+
+
 class PluginError(DragomanError):
     """A plugin is missing, failed to load, or broke its contract."""
 

@@ -102,9 +102,7 @@ def resolve(
         PluginError: No plugin brings the provider.
     """
     subject, layers = _layers_of(catalog, adapter, override)
-    above = [Layer("override", override or {}), Layer("call", {"inference": inference} if inference else {})]
-    for layer in above:
-        check_document(layer.document, layer.origin)
+    above = _layers_above(override, inference)
     expanded = [part for layer in layers for part in _expand(catalog, layer)]
     expanded_above = [part for layer in above for part in _expand(catalog, layer)]
     before = merge(_over_settings(catalog, [*expanded, *expanded_above]))
@@ -116,7 +114,74 @@ def resolve(
     return _finish(plugins, subject, merged, upstream=upstream, reports=reports)
 
 
+# --- what a change changes ---------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Expanded:
+    """Documents with bases, configurations and upstreams expanded, before rules act: what a policy compares.
+
+    Args:
+        written: The merged document, ``base`` and ``upstreams`` still in it.
+        effective: What a call would use, by the upstream it would take; ``None`` where the document names none.
+        bases: The adapters that it builds on, the nearest first.
+    """
+
+    written: Mapping[str, Any]
+    effective: Mapping[str | None, Mapping[str, Any]]
+    bases: tuple[str, ...]
+
+
+def expand_both(
+    catalog: Catalog,
+    adapter: AdapterLike,
+    override: Mapping[str, Any] | None = None,
+    inference: Mapping[str, Any] | None = None,
+) -> tuple[Expanded, Expanded]:
+    """Return an adapter without and with what its caller adds; a whole document is all the caller's, but its base.
+
+    Raises:
+        AdapterNotFoundError, DocumentError: as in :func:`resolve`.
+    """
+    _, layers = _layers_of(catalog, adapter, override)
+    above = _layers_above(override, inference)
+    if isinstance(adapter, str):
+        own = _layers_of(catalog, adapter, None)[1]
+    else:
+        document = adapter.as_document() if isinstance(adapter, Adapter) else adapter
+        base = document.get("base")
+        own = _base_layers(catalog, base, ["(unsaved)"]) if base else []
+    return _expanded(catalog, own, []), _expanded(catalog, layers, above)
+
+
+def _expanded(catalog: Catalog, layers: list[Layer], above: list[Layer]) -> Expanded:
+    below = [part for layer in layers for part in _expand(catalog, layer)]
+    upper = [part for layer in above for part in _expand(catalog, layer)]
+    written = merge(_over_settings(catalog, [*below, *upper])).document
+    effective: dict[str | None, Mapping[str, Any]] = {}
+    for name, patch in (written.get("upstreams") or {None: {}}).items():
+        patches = [] if name is None else _expand(catalog, _upstream_layer(name, patch))
+        effective[name] = merge(_over_settings(catalog, [*below, *patches, *upper])).document
+    return Expanded(written, effective, _chain(catalog, [*layers, *above]))
+
+
+def _chain(catalog: Catalog, layers: Sequence[Layer]) -> tuple[str, ...]:
+    names: list[str] = []
+    base = _base_of(layers)
+    while base and (entry := catalog.find(base)).name not in names:
+        names.append(entry.name)
+        base = _base_of(entry.layers)
+    return tuple(names)
+
+
 # --- layers ------------------------------------------------------------------------------------------------------
+
+
+def _layers_above(override: Mapping[str, Any] | None, inference: Mapping[str, Any] | None) -> list[Layer]:
+    above = [Layer("override", override or {}), Layer("call", {"inference": inference} if inference else {})]
+    for layer in above:
+        check_document(layer.document, layer.origin)
+    return above
 
 
 def _layers_of(catalog: Catalog, adapter: AdapterLike, override: Mapping[str, Any] | None) -> tuple[str, list[Layer]]:
@@ -195,14 +260,18 @@ def _choose_upstream(catalog: Catalog, document: Mapping[str, Any]) -> tuple[str
         return (0 if tier is None else tier, -(1 if weight is None else weight), name)
 
     chosen = min(upstreams, key=rank)
-    patch = {k: v for k, v in upstreams[chosen].items() if k not in ("weight", "tier")}
-    subject = f"upstream {chosen}"
+    report = Report("upstream", f"took upstream {chosen!r}, the heaviest of the lowest tier", f"upstreams.{chosen}")
+    return chosen, _expand(catalog, _upstream_layer(chosen, upstreams[chosen])), [report]
+
+
+def _upstream_layer(name: str, entry: Mapping[str, Any]) -> Layer:
+    patch = {k: v for k, v in entry.items() if k not in ("weight", "tier")}
+    subject = f"upstream {name}"
     refused = [n for n in (*IDENTITY_MEMBERS, "upstreams", "operation") if n in patch]
     if refused:
-        raise DocumentError(subject, [Problem(f"upstreams.{chosen}.{n}", "cannot differ by upstream") for n in refused])
+        raise DocumentError(subject, [Problem(f"upstreams.{name}.{n}", "cannot differ by upstream") for n in refused])
     check_document(patch, subject)
-    report = Report("upstream", f"took upstream {chosen!r}, the heaviest of the lowest tier", f"upstreams.{chosen}")
-    return chosen, _expand(catalog, Layer(subject, patch)), [report]
+    return Layer(subject, patch)
 
 
 # --- rules -------------------------------------------------------------------------------------------------------

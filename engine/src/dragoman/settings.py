@@ -11,7 +11,7 @@ import os
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any, Literal, NamedTuple, Self
+from typing import Any, NamedTuple, Self
 
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError, field_validator
 from pydantic_settings import (
@@ -24,6 +24,7 @@ from pydantic_settings import (
 from pydantic_settings import SettingsError as UnreadableValueError
 
 from dragoman.errors import SettingsError
+from dragoman.gateway_settings import PolicySettings, ServerSettings, Stage
 
 PREFIX = "DRAGOMAN_"
 FILE_NAME = "dragoman.toml"
@@ -112,7 +113,7 @@ class Settings(BaseSettings):
     )
 
     default_adapter: str | None = Field(None, description="the adapter of a call that names none; none = it must")
-    stage: Literal["dev", "test", "prod"] = Field("prod", description="decides, with the role, what callers may change")
+    stage: Stage = Field("prod", description="decides, with the role, what callers may change")
     adapters_directory: Path = Field(Path("adapters"), description="adapter documents; from the file's folder")
     inference_directory: Path = Field(
         Path("inference"), description="named inference configurations; from the file's folder"
@@ -122,6 +123,8 @@ class Settings(BaseSettings):
     )
     plugins: PluginSettings = Field(PluginSettings(), description="which installed plugins are loaded")
     secrets: SecretSettings = Field(SecretSettings(), description="where secrets come from")
+    policy: PolicySettings = Field(PolicySettings(), description="what callers may change")
+    server: ServerSettings = Field(ServerSettings(), description="what `dragoman serve` listens on and bears")
 
     _file: Path | None = PrivateAttr(None)
     _origins: dict[str, str] = PrivateAttr(default_factory=dict)
