@@ -88,11 +88,8 @@ class Problem:
         return f"{text} ({self.hint})" if self.hint else text
 
 
-class DocumentError(DragomanError):
-    """An adapter document, or a change to one, does not hold; ``problems`` names every field at once."""
-
-    code = "document"
-    default_http_status = 422
+class ProblemsError(DragomanError):
+    """Several fields of a document are at fault; ``problems`` names every one at once."""
 
     def __init__(self, subject: str, problems: Iterable[Problem]) -> None:
         self.subject = subject
@@ -102,6 +99,20 @@ class DocumentError(DragomanError):
     def as_dict(self) -> dict[str, Any]:
         problems = [{"path": p.path, "message": p.message, "hint": p.hint} for p in self.problems]
         return {**super().as_dict(), "problems": problems}
+
+
+class DocumentError(ProblemsError):
+    """An adapter document, or a change to one, does not hold."""
+
+    code = "document"
+    default_http_status = 422
+
+
+class PolicyError(ProblemsError):
+    """A caller may not change what it asked to change."""
+
+    code = "policy"
+    default_http_status = 403
 
 
 class MessageError(DragomanError):
@@ -116,22 +127,6 @@ class AdapterNotFoundError(DragomanError):
 
     code = "adapter_not_found"
     default_http_status = 404
-
-
-class PolicyError(DragomanError):
-    """A caller may not change what it asked to change; ``problems`` names every refused field at once."""
-
-    code = "policy"
-    default_http_status = 403
-
-    def __init__(self, subject: str, problems: Iterable[Problem]) -> None:
-        self.subject = subject
-        self.problems = tuple(problems)
-        super().__init__(f"{subject}: " + "; ".join(str(p) for p in self.problems))
-
-    def as_dict(self) -> dict[str, Any]:
-        problems = [{"path": p.path, "message": p.message, "hint": p.hint} for p in self.problems]
-        return {**super().as_dict(), "problems": problems}
 
 
 class PluginError(DragomanError):
