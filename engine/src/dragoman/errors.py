@@ -91,6 +91,8 @@ class Problem:
 class ProblemsError(DragomanError):
     """Several fields of a document are at fault; ``problems`` names every one at once."""
 
+    code = "problems"
+
     def __init__(self, subject: str, problems: Iterable[Problem]) -> None:
         self.subject = subject
         self.problems = tuple(problems)
