@@ -16,6 +16,7 @@ from typing import Any
 from sqlalchemy import URL, Connection, event, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+from sqlalchemy.pool import NullPool
 
 from dragoman.errors import SettingsError, StateError
 from dragoman.secrets import SecretStore
@@ -79,7 +80,9 @@ class Database:
         self.is_sqlite = url.get_backend_name() == "sqlite"
         # SQLite has one writer at a time: who waits here waits in order, and occupies no thread.
         self._turn: AbstractAsyncContextManager[Any] = asyncio.Lock() if self.is_sqlite else nullcontext()
-        self.engine = _create_engine(url, pool_size, is_sqlite=self.is_sqlite)
+        pool = {"pool_size": pool_size, "max_overflow": 0, "pool_pre_ping": not self.is_sqlite}
+        self.engine = _create_engine(url, is_sqlite=self.is_sqlite, **pool)
+        self._unpooled = _create_engine(url, is_sqlite=self.is_sqlite, poolclass=NullPool)
 
     @property
     def place(self) -> str:
@@ -112,18 +115,13 @@ class Database:
 
     async def dedicated(self) -> AsyncConnection:
         """Open a connection outside the pool and outside transactions; who asked for it closes it."""
-        connection = await self.engine.connect()
-        try:
-            await connection.execution_options(isolation_level="AUTOCOMMIT", dragoman_begin=None)
-            await connection.run_sync(Connection.detach)
-        except BaseException:
-            await connection.close()
-            raise
-        return connection
+        connection = await self._unpooled.connect()
+        return await connection.execution_options(isolation_level="AUTOCOMMIT", dragoman_begin=None)
 
     async def aclose(self) -> None:
         """Close every connection."""
         await self.engine.dispose()
+        await self._unpooled.dispose()
 
     @contextmanager
     def told_as_state_error(self) -> Iterator[None]:
@@ -143,7 +141,7 @@ def reason_of(error: BaseException) -> str:
     return first or type(said).__name__
 
 
-def _create_engine(url: URL, pool_size: int, *, is_sqlite: bool) -> AsyncEngine:
+def _create_engine(url: URL, *, is_sqlite: bool, **pool: Any) -> AsyncEngine:
     if is_sqlite:
         Path(url.database or "").parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         arguments: dict[str, Any] = {}
@@ -152,9 +150,7 @@ def _create_engine(url: URL, pool_size: int, *, is_sqlite: bool) -> AsyncEngine:
         arguments = {"timeout": CONNECT_TIMEOUT_S, "command_timeout": COMMAND_TIMEOUT_S}
     engine = create_async_engine(
         url,
-        pool_size=pool_size,
-        max_overflow=0,
-        pool_pre_ping=not is_sqlite,
+        **pool,
         hide_parameters=True,
         connect_args=arguments,
         json_serializer=_json_text,

@@ -287,6 +287,7 @@ def _check(kind: str, name: str, document: Mapping[str, Any]) -> None:
     size = len(_json(document, subject))
     if size > MAX_DOCUMENT_BYTES:
         raise DocumentError(subject, [Problem("", f"has {size} bytes; {MAX_DOCUMENT_BYTES} are allowed")])
+    digest(document)  # refuses what JSON can say and other programs cannot read, such as lone surrogates
 
 
 def _json(document: Mapping[str, Any], subject: str) -> str:
