@@ -19,7 +19,9 @@ if TYPE_CHECKING:
     from dragoman.engine import Engine as Engine
     from dragoman.errors import DragomanError as DragomanError
     from dragoman.errors import ProviderError as ProviderError
+    from dragoman.events import EmbedResponse as EmbedResponse
     from dragoman.events import Event as Event
+    from dragoman.events import RerankResponse as RerankResponse
     from dragoman.events import Response as Response
     from dragoman.events import Usage as Usage
     from dragoman.messages import Audio as Audio
@@ -43,12 +45,14 @@ _HOMES = {
     "Document": "messages",
     "DragomanError": "errors",
     "DryRun": "engine",
+    "EmbedResponse": "events",
     "Engine": "engine",
     "Event": "events",
     "Image": "messages",
     "Message": "messages",
     "ProviderError": "errors",
     "Reasoning": "messages",
+    "RerankResponse": "events",
     "Response": "events",
     "Settings": "settings",
     "SyncEngine": "sync",

@@ -63,8 +63,8 @@ class ResponseFormat(Section):
     json_schema: JsonSchemaFormat | None = None
 
 
-class Inference(BaseModel):
-    """Inference settings, in one vocabulary and unit system for all providers.
+class InferenceSettings(BaseModel):
+    """Base of the inference settings of every operation.
 
     A plugin may add fields of its own; they are validated when the document is resolved, and refused where the
     provider does not know them.
@@ -73,6 +73,35 @@ class Inference(BaseModel):
     model_config = ConfigDict(extra="allow", frozen=True, allow_inf_nan=False, protected_namespaces=())
 
     configuration: str | None = Field(None, description="name of an inference configuration, expanded underneath")
+
+
+class EmbedInference(InferenceSettings):
+    """What can be set for operation embed; a provider that does not know one of them refuses it."""
+
+    dimensions: int | None = Field(None, ge=1, description="the length of each vector")
+    input_type: str | None = Field(
+        None, description="what the texts are for, in the provider's word; absent = what the call says they are for"
+    )
+    truncate: str | None = Field(
+        None, description="which end of too long a text is cut off, in the provider's word; absent = it is refused"
+    )
+    normalize: bool | None = Field(None, description="whether each vector gets length 1")
+    encodings: list[str] | None = Field(
+        None, description="the forms of each vector, in the provider's words, for example float, int8; absent = float"
+    )
+
+
+class RerankInference(InferenceSettings):
+    """What can be set for operation rerank; a provider that does not know one of them refuses it."""
+
+    max_tokens_per_document: int | None = Field(
+        None, ge=1, description="how much of each document is read; the rest is cut off"
+    )
+
+
+class Inference(InferenceSettings):
+    """Inference settings of a chat, in one vocabulary and unit system for all providers."""
+
     temperature: float | None = Field(
         None, ge=0, description="0 is the most predictable; the upper end is the provider's"
     )
@@ -160,12 +189,23 @@ class AnswerRules(Section):
     )
 
 
+class RankingRules(Section):
+    """For operation rerank: where the documents' scores are, and the parts of each."""
+
+    each: str | None = Field(None, description="the list of scored documents; the rules below read each of them")
+    index: str | None = Field(
+        None, description="the document's place in the request, from 0; absent = scores in the order of the documents"
+    )
+    score: str | None = Field(None, description="how relevant the document is: the higher, the more")
+
+
 class ResponseRules(AnswerRules):
     """Where the parts of a whole answer are."""
 
     embeddings: str | None = Field(
         None, description="for operation embed: the list of vectors, or the one vector, in the order of the texts"
     )
+    ranking: RankingRules | None = Field(None, description="for operation rerank: where the scores are")
 
 
 class StreamRules(AnswerRules):
@@ -298,6 +338,9 @@ class Limits(Section):
     chunk_timeout_s: float | None = Field(120, gt=0, description="between two pieces of a stream; null = no limit")
     max_attempts: int | None = Field(3, ge=1, le=10, description="1 = no retry")
     max_concurrency: int | None = Field(None, ge=1, description="calls at a time in this process; null = no limit")
+    max_batch_size: int | None = Field(
+        None, ge=1, description="embed and rerank: texts in one request; null = as many as the provider takes"
+    )
 
 
 class Notice(Section):

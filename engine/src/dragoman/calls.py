@@ -15,12 +15,22 @@ from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, aclosing
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Any, Literal, Self, TypeVar
+from typing import Any, Generic, Literal, Self, TypeVar
 
 from dragoman.constraints import estimate_usage
 from dragoman.errors import CallTimeoutError, DragomanError, ProtocolError, ProviderError
-from dragoman.events import Collector, Event, Report, Reported, Response, TextDelta, UsageReported
-from dragoman.provider import CallObservation, ChatRequest, Session
+from dragoman.events import (
+    Collector,
+    EmbedResponse,
+    Event,
+    Report,
+    Reported,
+    RerankResponse,
+    Response,
+    TextDelta,
+    UsageReported,
+)
+from dragoman.provider import CallObservation, ChatRequest, EmbedRequest, RerankRequest, Session
 from dragoman.resolve import Resolved
 from dragoman.transport.retry import retry_delay_s
 
@@ -29,15 +39,16 @@ logger = logging.getLogger("dragoman")
 Observe = Callable[[CallObservation], None]
 Phase = Literal["start", "end", "error", "cancelled"]
 T = TypeVar("T")
+Q = TypeVar("Q", ChatRequest, EmbedRequest, RerankRequest)
 
 
 @dataclass
-class Plan:
+class Plan(Generic[Q]):
     """Everything that one call needs."""
 
     resolved: Resolved
     session: Session
-    request: ChatRequest
+    request: Q
     slots: AbstractAsyncContextManager[None]
     reports: tuple[Report, ...]
     reread_secrets: Callable[[], Awaitable[bool]]
@@ -50,9 +61,9 @@ class Plan:
         return os.urandom(16).hex()
 
 
-async def generate(plan: Plan) -> Response:
+async def generate(plan: Plan[ChatRequest]) -> Response:
     """Make the call and return the whole answer."""
-    async with _Call(plan) as call:
+    async with Call(plan) as call:
         response = await call.deadline.bound(call.attempts(functools.partial(plan.session.generate, plan.request)))
         call.response = _complete(plan, response)
         return call.response
@@ -65,9 +76,9 @@ class ChatStream:
     provider's work. ``response`` is what has come so far; it is whole once the loop has ended.
     """
 
-    def __init__(self, planned: AbstractAsyncContextManager[Plan]) -> None:
+    def __init__(self, planned: AbstractAsyncContextManager[Plan[ChatRequest]]) -> None:
         self._collector = Collector()
-        self._plan: Plan | None = None
+        self._plan: Plan[ChatRequest] | None = None
         self._events = self._run(planned)
 
     def __aiter__(self) -> AsyncGenerator[Event, None]:
@@ -95,9 +106,9 @@ class ChatStream:
             if type(event) is TextDelta:
                 yield event.text
 
-    async def _run(self, planned: AbstractAsyncContextManager[Plan]) -> AsyncGenerator[Event, None]:
+    async def _run(self, planned: AbstractAsyncContextManager[Plan[ChatRequest]]) -> AsyncGenerator[Event, None]:
         add = self._collector.add
-        async with planned as plan, _Call(plan) as call:
+        async with planned as plan, Call(plan) as call:
             self._plan = plan
             for report in plan.reports:
                 yield Reported(report)
@@ -127,13 +138,13 @@ class ChatStream:
                 yield UsageReported(call.response.usage)
 
 
-async def _begin(plan: Plan) -> tuple[AsyncGenerator[Event, None], Event | None]:
+async def _begin(plan: Plan[ChatRequest]) -> tuple[AsyncGenerator[Event, None], Event | None]:
     """Return the events of one attempt, and the first of them; from then on nothing may be sent again."""
     events = plan.session.stream(plan.request)
     return events, await anext(events, None)
 
 
-def _complete(plan: Plan, response: Response) -> Response:
+def _complete(plan: Plan[ChatRequest], response: Response) -> Response:
     response.reports = (*plan.reports, *response.reports)
     response.adapter = plan.resolved.name
     response.provider = plan.resolved.target.provider
@@ -146,25 +157,30 @@ def _complete(plan: Plan, response: Response) -> Response:
 # --- a call under way --------------------------------------------------------------------------------------------
 
 
-class _Call:
-    """A call under way, as a context: it is observed, has its slot, and from then on its deadline."""
+class Call:
+    """A call under way, as a context: it is observed, has its slot, and from then on its deadline.
 
-    __slots__ = ("_attempts", "_first_event_s", "_has_reread_secrets", "_plan", "_started", "deadline", "response")
+    A call of several requests takes no slot for itself: each of its requests has one.
+    """
+
+    __slots__ = (
+        "_attempts", "_first_event_s", "_plan", "_slots", "_started", "deadline", "response",
+    )  # fmt: skip
 
     deadline: _Deadline
 
-    def __init__(self, plan: Plan) -> None:
+    def __init__(self, plan: Plan[Any], *, slots: AbstractAsyncContextManager[None] | None = None) -> None:
         self._plan = plan
+        self._slots = plan.slots if slots is None else slots
         self._attempts = 0
-        self._has_reread_secrets = False
         self._started = time.perf_counter()
         self._first_event_s: float | None = None
-        self.response: Response | None = None
+        self.response: Response | EmbedResponse | RerankResponse | None = None
 
     async def __aenter__(self) -> Self:
         self._tell("start")
         try:
-            await self._plan.slots.__aenter__()
+            await self._slots.__aenter__()
         except BaseException as error:
             self._end(error)
             raise
@@ -175,7 +191,7 @@ class _Call:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.deadline.close()
-        await self._plan.slots.__aexit__(kind, error, trace)
+        await self._slots.__aexit__(kind, error, trace)
         self._end(error)
 
     def has_begun(self) -> None:
@@ -186,30 +202,32 @@ class _Call:
 
     async def attempts(self, attempt: Callable[[], Awaitable[T]]) -> T:
         """Return what the first attempt that succeeds returns; raise the last one's error where none does."""
+        made, has_reread = 0, False
         while True:
+            made += 1
             self._attempts += 1
             try:
                 return await attempt()
             except ProviderError as error:
-                await self._wait_or_raise(error)
+                if error.stale_credentials and not has_reread:
+                    has_reread = True
+                    if await self._plan.reread_secrets() or error.credentials_dropped:
+                        continue
+                await self._wait_or_raise(error, made)
 
-    async def _wait_or_raise(self, error: ProviderError) -> None:
+    async def _wait_or_raise(self, error: ProviderError, made: int) -> None:
         """Wait until the next attempt is due, or raise the error because there is none."""
         plan = self._plan
-        if error.stale_credentials and not self._has_reread_secrets:
-            self._has_reread_secrets = True
-            if await plan.reread_secrets() or error.credentials_dropped:
-                return
         delay = retry_delay_s(
             error,
-            attempts_made=self._attempts,
+            attempts_made=made,
             max_attempts=plan.resolved.settings.limits.max_attempts or 1,
             remaining_s=self.deadline.remaining_s(),
             random=random.random,
         )
         if delay is None:
             raise error
-        logger.info("call %s: attempt %d failed (%s); again in %.1f s", plan.call_id, self._attempts, error.code, delay)
+        logger.info("call %s: attempt %d failed (%s); again in %.1f s", plan.call_id, made, error.code, delay)
         await asyncio.sleep(delay)
 
     # --- observation
@@ -236,7 +254,7 @@ class _Call:
                 duration_s=None if phase == "start" else time.perf_counter() - self._started,
                 first_event_s=self._first_event_s,
                 usage=response.usage if response else None,
-                finish_reason=response.finish_reason if response else None,
+                finish_reason=response.finish_reason if isinstance(response, Response) else None,
                 error_code=getattr(error, "code", type(error).__name__) if phase == "error" else None,
             )
         )
@@ -312,7 +330,7 @@ class _Deadline:
 # --- errors ------------------------------------------------------------------------------------------------------
 
 
-def _finish_error(plan: Plan, error: DragomanError) -> None:
+def _finish_error(plan: Plan[Any], error: DragomanError) -> None:
     if isinstance(error, ProviderError):
         error.provider = error.provider or plan.resolved.target.provider
         error.model = error.model or plan.resolved.target.model

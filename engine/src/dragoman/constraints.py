@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from dragoman.errors import ConstraintError, UnsupportedError
@@ -113,6 +113,21 @@ def _cap(request: ChatRequest, room: int, how: str) -> tuple[ChatRequest, tuple[
     return capped, (Report("max_tokens_capped", message, "inference.max_tokens"),)
 
 
+def refuse_long_texts(resolved: Resolved, texts: Sequence[str]) -> None:
+    """Refuse a text that is longer than ``constraints.max_input_tokens``, by estimate; for operations on texts.
+
+    Raises:
+        ConstraintError: naming the text by its place.
+    """
+    bounds = resolved.adapter.constraints
+    if bounds is None or bounds.max_input_tokens is None:
+        return
+    for index, text in enumerate(texts):
+        if (size := _tokens(text)) > bounds.max_input_tokens:
+            message = f"text {index} has {size} tokens (estimated), the model takes {bounds.max_input_tokens}"
+            raise ConstraintError(message, path="constraints.max_input_tokens", hint="cut the text into shorter ones")
+
+
 # --- estimates ---------------------------------------------------------------------------------------------------
 
 
@@ -130,6 +145,12 @@ def estimate_usage(request: ChatRequest, response: Response) -> Usage:
     size = estimate_input(request).input_tokens or 0
     written = _estimate_message(response.message)
     return Usage(input_tokens=size, output_tokens=written, total_tokens=size + written, source="estimated")
+
+
+def estimate_texts(texts: Iterable[str]) -> Usage:
+    """Estimate the usage of texts that are only read."""
+    size = sum(map(_tokens, texts))
+    return Usage(input_tokens=size, total_tokens=size, source="estimated")
 
 
 def _estimate_message(message: Message) -> int:

@@ -14,29 +14,47 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple, ParamSpec, TypeVar
+from typing import Any, Generic, NamedTuple, ParamSpec, TypeVar
 
 import orjson
 
-from dragoman.adapter import Adapter, Limits
+from dragoman import batches
+from dragoman.adapter import Adapter, Limits, Operation, PayloadMapping
 from dragoman.adapters import Adapters
-from dragoman.calls import ChatStream, Plan, generate, redact_error
+from dragoman.batches import TQ, Progress
+from dragoman.calls import ChatStream, Plan, Q, generate, redact_error
 from dragoman.catalog import Catalog, load_catalog
-from dragoman.constraints import apply_constraints, refuse_undeclared, streams
+from dragoman.constraints import apply_constraints, refuse_long_texts, refuse_undeclared, streams
 from dragoman.errors import DocumentError, DragomanError, Problem, SettingsError, UnsupportedError
-from dragoman.events import Report, Response
+from dragoman.events import EmbedResponse, Report, RerankResponse, Response
 from dragoman.langchain_driver.building import BuildContext, build_model
-from dragoman.messages import MessagesLike, ToolChoiceLike, ToolLike, messages_from, tool_choice_from, tools_from
+from dragoman.messages import (
+    MessagesLike,
+    ToolChoiceLike,
+    ToolLike,
+    messages_from,
+    texts_from,
+    tool_choice_from,
+    tools_from,
+)
 from dragoman.plugins import Plugins, load_plugins
 from dragoman.provider import (
     Authorizer,
     CallObservation,
+    CallSettings,
     ChatRequest,
     Codec,
     Credentials,
+    EmbedCodec,
+    EmbedPayload,
+    EmbedRequest,
     Payload,
     Provider,
     ProviderDescription,
+    Purpose,
+    RerankCodec,
+    RerankPayload,
+    RerankRequest,
     SecretView,
     Session,
     Target,
@@ -50,7 +68,8 @@ from dragoman.secrets.snapshot import Snapshot
 from dragoman.sessions import Lease, OpenSessions, WholeAnswers, import_provider
 from dragoman.settings import Settings
 from dragoman.transport.authorization import CredentialCache
-from dragoman.transport.codec_session import CodecSession
+from dragoman.transport.codec_session import CodecSession, EmbedSession, RerankSession
+from dragoman.transport.line import Line
 from dragoman.transport.pool import TransportPool
 
 logger = logging.getLogger("dragoman")
@@ -168,19 +187,91 @@ class Engine:
         """Return the exact request that :meth:`chat` or :meth:`stream` would send, and send nothing."""
         asked = _Asked(adapter, messages, tools, tool_choice, override, inference, stream)
         async with self._planned(asked) as plan:
-            with self._redacting():
-                request = await plan.session.dry_run(plan.request)
-        target = plan.resolved.target
-        return DryRun(
-            method=request.method,
-            url=request.url,
-            headers=request.headers,
-            body=_readable(request.body),
-            adapter=plan.resolved.name,
-            provider=target.provider,
-            model=target.model,
-            reports=plan.reports,
-        )
+            return await self._dry(plan, plan.request)
+
+    async def embed(
+        self,
+        adapter: AdapterLike | None,
+        texts: str | Sequence[str],
+        *,
+        purpose: Purpose | None = None,
+        override: Mapping[str, Any] | None = None,
+        progress: Progress | None = None,
+        **inference: Any,
+    ) -> EmbedResponse:
+        """Turn texts into vectors, in as many requests as the provider needs for them.
+
+        Args:
+            adapter: A name or alias of an adapter for operation embed, or a whole document; ``None``: the default.
+            texts: The texts; one text counts as a list of one.
+            purpose: Whether the texts are documents to be found, or queries that look for some. Providers that make
+                no difference embed both alike; ``inference.input_type`` wins.
+            override: One more layer of the adapter document, for this call only.
+            progress: Called with the number of texts that are done and of all texts, after each request.
+            inference: Settings of this call, for example ``dimensions=256``.
+
+        Returns:
+            The vectors in the order of the texts. Where a request failed for good and others did not, ``failures``
+            says which texts have no vector and why; :meth:`~dragoman.EmbedResponse.complete` raises there.
+
+        Raises:
+            DragomanError: Nothing could be embedded; one tree, see :mod:`dragoman.errors`.
+        """
+        async with self._planned_texts(_to_embed(adapter, texts, purpose, override, inference)) as plan:
+            return await batches.embed(plan, progress)
+
+    async def rerank(
+        self,
+        adapter: AdapterLike | None,
+        query: str,
+        documents: Sequence[str],
+        *,
+        top_n: int | None = None,
+        override: Mapping[str, Any] | None = None,
+        progress: Progress | None = None,
+        **inference: Any,
+    ) -> RerankResponse:
+        """Put documents in order by their relevance to a query.
+
+        Args:
+            adapter: A name or alias of an adapter for operation rerank, or a whole document; ``None``: the default.
+            query: What the documents should be relevant to.
+            documents: The documents, as texts.
+            top_n: How many of the best are returned; ``None`` = all.
+
+        The other arguments, the failures and the errors are those of :meth:`embed`.
+        """
+        asked = _to_rerank(adapter, query, documents, top_n=top_n, override=override, inference=inference)
+        async with self._planned_texts(asked) as plan:
+            return await batches.rerank(plan, progress)
+
+    async def embed_dry_run(
+        self,
+        adapter: AdapterLike | None,
+        texts: str | Sequence[str],
+        *,
+        purpose: Purpose | None = None,
+        override: Mapping[str, Any] | None = None,
+        **inference: Any,
+    ) -> DryRun:
+        """Return the first request that :meth:`embed` would send, and send nothing."""
+        async with self._planned_texts(_to_embed(adapter, texts, purpose, override, inference)) as plan:
+            return await self._dry_first(plan)
+
+    async def rerank_dry_run(
+        self,
+        adapter: AdapterLike | None,
+        query: str,
+        documents: Sequence[str],
+        *,
+        top_n: int | None = None,
+        override: Mapping[str, Any] | None = None,
+        **inference: Any,
+    ) -> DryRun:
+        """Return the first request that :meth:`rerank` would send, and send nothing."""
+        asked = _to_rerank(adapter, query, documents, top_n=top_n, override=override, inference=inference)
+        async with self._planned_texts(asked) as plan:
+            return await self._dry_first(plan)
 
     async def resolve(
         self,
@@ -258,31 +349,65 @@ class Engine:
     # --- the way of one call -------------------------------------------------------------------------------------
 
     @asynccontextmanager
-    async def _planned(self, asked: _Asked) -> AsyncGenerator[Plan, None]:
+    async def _planned(self, asked: _Asked) -> AsyncGenerator[Plan[ChatRequest], None]:
         """Resolve what was asked and hold its session open until the call is over."""
         messages, tools = messages_from(asked.messages), tools_from(asked.tools)
         choice = tool_choice_from(asked.tool_choice)
         if choice is not None and choice.mode in ("required", "tool") and not tools:
             raise UnsupportedError("a tool call is demanded and no tool is given", path="tool_choice")
         resolved = await self.resolve(asked.adapter, asked.override, asked.inference)
-        if resolved.target.operation != "chat":
-            raise UnsupportedError(f"the adapter {resolved.name} is for {resolved.target.operation}, not for chat")
+        _refuse_other_operation(resolved, "chat")
         request = ChatRequest(messages, resolved.settings, tools, choice, asked.stream)
         refuse_undeclared(resolved, request)
         async with await self._lease(resolved) as lease:
             with self._redacting():
                 request, reports = await apply_constraints(resolved, request, lease.session)
-            store = await self._store()
-            yield Plan(
-                resolved=resolved,
-                session=lease.session if streams(resolved) else WholeAnswers(lease.session),
-                request=request,
-                slots=lease.slots,
-                reports=(*resolved.reports, *reports),
-                reread_secrets=functools.partial(store.reread, store.revision),
-                redact=store.redact,
-                observe=self._observe if self.plugins.observers else None,
-            )
+            session = lease.session if streams(resolved) else WholeAnswers(lease.session)
+            yield await self._plan(resolved, lease, session, request, reports)
+
+    @asynccontextmanager
+    async def _planned_texts(self, asked: _AskedTexts[TQ]) -> AsyncGenerator[Plan[TQ], None]:
+        """Resolve an adapter for texts and hold its session open until the call is over."""
+        resolved = await self.resolve(asked.adapter, asked.override, asked.inference)
+        _refuse_other_operation(resolved, asked.operation)
+        refuse_long_texts(resolved, asked.texts)
+        async with await self._lease(resolved) as lease:
+            yield await self._plan(resolved, lease, lease.session, asked.make_request(resolved.settings))
+
+    async def _plan(
+        self, resolved: Resolved, lease: Lease, session: Session, request: Q, reports: Sequence[Report] = ()
+    ) -> Plan[Q]:
+        store = await self._store()
+        return Plan(
+            resolved=resolved,
+            session=session,
+            request=request,
+            slots=lease.slots,
+            reports=(*resolved.reports, *reports),
+            reread_secrets=functools.partial(store.reread, store.revision),
+            redact=store.redact,
+            observe=self._observe if self.plugins.observers else None,
+        )
+
+    async def _dry(self, plan: Plan[Q], request: Q, reports: Sequence[Report] = ()) -> DryRun:
+        with self._redacting():
+            wire = await plan.session.dry_run(request)
+        target = plan.resolved.target
+        return DryRun(
+            method=wire.method,
+            url=wire.url,
+            headers=wire.headers,
+            body=_readable(wire.body),
+            adapter=plan.resolved.name,
+            provider=target.provider,
+            model=target.model,
+            reports=(*plan.reports, *reports),
+        )
+
+    async def _dry_first(self, plan: Plan[TQ]) -> DryRun:
+        request, count = batches.first_batch(plan)
+        reports = [Report("first_request", f"this is the first of {count} requests")] if count > 1 else []
+        return await self._dry(plan, request, reports)
 
     async def _lease(self, resolved: Resolved) -> Lease:
         loop = asyncio.get_running_loop()
@@ -366,6 +491,60 @@ class _Asked(NamedTuple):
     stream: bool
 
 
+@dataclass(frozen=True, slots=True)
+class _AskedTexts(Generic[TQ]):
+    """What a caller asked to be done with texts."""
+
+    operation: Operation
+    adapter: AdapterLike | None
+    override: Mapping[str, Any] | None
+    inference: Mapping[str, Any]
+    texts: Sequence[str]
+    make_request: Callable[[CallSettings[Any]], TQ]
+
+
+def _to_embed(
+    adapter: AdapterLike | None,
+    texts: str | Sequence[str],
+    purpose: Purpose | None,
+    override: Mapping[str, Any] | None,
+    inference: Mapping[str, Any],
+) -> _AskedTexts[EmbedRequest]:
+    given = texts_from(texts, "texts")
+    return _AskedTexts(
+        "embed", adapter, override, inference, given, lambda settings: EmbedRequest(given, settings, purpose)
+    )
+
+
+def _to_rerank(
+    adapter: AdapterLike | None,
+    query: str,
+    documents: Sequence[str],
+    *,
+    top_n: int | None,
+    override: Mapping[str, Any] | None,
+    inference: Mapping[str, Any],
+) -> _AskedTexts[RerankRequest]:
+    if top_n is not None and top_n < 1:
+        raise UnsupportedError("at least 1 is expected, or none for all", path="top_n")
+    (asked,), given = texts_from(query, "query"), texts_from(documents, "documents")
+    return _AskedTexts(
+        "rerank",
+        adapter,
+        override,
+        inference,
+        (asked, *given),
+        lambda settings: RerankRequest(asked, given, settings, top_n),
+    )
+
+
+def _refuse_other_operation(resolved: Resolved, operation: Operation) -> None:
+    actual = resolved.target.operation
+    if actual != operation:
+        message = f"the adapter {resolved.name or '(unsaved)'} is for {actual}, not for {operation}"
+        raise UnsupportedError(message, path="operation", hint=f"name an adapter with operation: {operation}")
+
+
 class _Snapshot:
     """A catalogue, the secrets' revision that it was made with, and what was resolved from it."""
 
@@ -406,17 +585,28 @@ class _Context:
         return await self._engine.secrets.get(name)
 
     def codec_session(self, codec: Codec, authorizer: Authorizer) -> Session:
-        return CodecSession(codec, authorizer, self._transports, self._cache)
+        return CodecSession(codec, Line(authorizer, self._transports, self._cache))
+
+    def embed_session(self, codec: EmbedCodec, authorizer: Authorizer) -> Session:
+        return EmbedSession(codec, Line(authorizer, self._transports, self._cache))
+
+    def rerank_session(self, codec: RerankCodec, authorizer: Authorizer) -> Session:
+        return RerankSession(codec, Line(authorizer, self._transports, self._cache))
 
     def payload(self, target: Target) -> Payload:
         from dragoman.mapping import compile_payload
 
-        if target.mapping is None:
-            raise DocumentError(
-                f"an adapter of provider {target.provider}",
-                [Problem("mapping", "is missing", "name a preset, for example mapping: {preset: tgi}")],
-            )
-        return compile_payload(target.mapping, target.prompt)
+        return compile_payload(_mapping_of(target), target.prompt)
+
+    def embed_payload(self, target: Target) -> EmbedPayload:
+        from dragoman.mapping import compile_embed_payload
+
+        return compile_embed_payload(_mapping_of(target))
+
+    def rerank_payload(self, target: Target) -> RerankPayload:
+        from dragoman.mapping import compile_rerank_payload
+
+        return compile_rerank_payload(_mapping_of(target))
 
     async def send(self, request: WireRequest, limits: Limits) -> WireReply:
         transport = await self._transports.transport()
@@ -430,6 +620,15 @@ class _Context:
 
     def now_s(self) -> float:
         return time.time()
+
+
+def _mapping_of(target: Target) -> PayloadMapping:
+    if target.mapping is None:
+        raise DocumentError(
+            f"an adapter of provider {target.provider}",
+            [Problem("mapping", "is missing", "name a preset, for example mapping: {preset: tgi}")],
+        )
+    return target.mapping
 
 
 def _readable(body: bytes | None) -> Any:

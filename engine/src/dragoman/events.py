@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple, TypeVar
 
+from dragoman.errors import DragomanError
 from dragoman.messages import Message, Part, Reasoning, Refusal, Text, ToolCall
 
 FinishReason = Literal["stop", "length", "stop_sequence", "tool_calls", "content_filter", "refusal", "error", "unknown"]
@@ -139,6 +140,88 @@ Event = (
     | ProviderFields
     | Finished
 )
+
+
+# --- vectors and rankings ----------------------------------------------------------------------------------------
+
+
+@dataclass(slots=True)
+class EmbedResponse:
+    """The vectors of some texts.
+
+    Args:
+        vectors: One for each text, in the order of the texts; ``None`` where ``failures`` says why there is none.
+        usage: All requests added up; ``usage.source`` says where the figures come from.
+        model: The model that the provider says it used; ``None`` where it does not say.
+        response_id: The provider's id of the answer; of several requests, the first one's.
+        request_id: The provider's id of the request; of several, the first one's.
+        encodings: Other forms of the vectors that were asked for, by name (``int8``, ``ubinary``), each in the order
+            of the texts.
+        failures: Index of a text -> why it has no vector.
+        reports: What the caller should know.
+        extra: Members of the provider's answer that have no place of their own.
+        adapter, provider, upstream: Filled in by the engine.
+    """
+
+    vectors: list[list[float] | None]
+    usage: Usage = NO_USAGE
+    model: str | None = None
+    response_id: str | None = None
+    request_id: str | None = None
+    encodings: dict[str, list[Any]] = field(default_factory=dict)
+    failures: dict[int, DragomanError] = field(default_factory=dict)
+    reports: tuple[Report, ...] = ()
+    extra: dict[str, Any] = field(default_factory=dict)
+    adapter: str | None = None
+    provider: str | None = None
+    upstream: str | None = None
+
+    def complete(self) -> list[list[float]]:
+        """Return the vectors; raise the first failure where a text has none."""
+        for index in sorted(self.failures):
+            raise self.failures[index]
+        return [vector for vector in self.vectors if vector is not None]
+
+
+@dataclass(frozen=True, slots=True)
+class Ranked:
+    """One document of a ranking: its place in the request, from 0, and its score; the higher, the more relevant.
+
+    What the score's range is, is the provider's.
+    """
+
+    index: int
+    score: float
+
+
+@dataclass(slots=True)
+class RerankResponse:
+    """Documents by their relevance to a query.
+
+    Args:
+        results: The most relevant first; at most ``top_n`` of them. Equal scores stay in the order of the documents.
+        failures: Index of a document -> why it has no score.
+
+    The other members are those of :class:`EmbedResponse`.
+    """
+
+    results: list[Ranked]
+    usage: Usage = NO_USAGE
+    model: str | None = None
+    response_id: str | None = None
+    request_id: str | None = None
+    failures: dict[int, DragomanError] = field(default_factory=dict)
+    reports: tuple[Report, ...] = ()
+    extra: dict[str, Any] = field(default_factory=dict)
+    adapter: str | None = None
+    provider: str | None = None
+    upstream: str | None = None
+
+    def complete(self) -> list[Ranked]:
+        """Return the ranking; raise the first failure where a document has no score."""
+        for index in sorted(self.failures):
+            raise self.failures[index]
+        return self.results
 
 
 # --- the whole answer --------------------------------------------------------------------------------------------

@@ -385,3 +385,20 @@ def _member(raw: Mapping[str, Any], name: str, path: str) -> str:
 
 def _refuse(path: str, what: str) -> NoReturn:
     raise MessageError(f"{path}: {what}")
+
+
+def texts_from(texts: str | Sequence[str], member: str) -> tuple[str, ...]:
+    """Return texts as a tuple; one text counts as a list of one.
+
+    Raises:
+        MessageError: There is none, or one is no text or empty; ``member`` is what the error calls them.
+    """
+    given = (texts,) if isinstance(texts, str) else tuple(texts)
+    if not given:
+        raise MessageError(f"{member} is empty", hint="give at least one text")
+    for index, text in enumerate(given):
+        if not isinstance(text, str):
+            raise MessageError(f"{member}[{index}] is no text but {type(text).__name__}")
+        if not text:
+            raise MessageError(f"{member}[{index}] is empty", hint="providers refuse an empty text; leave it out")
+    return given

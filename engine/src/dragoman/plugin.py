@@ -3,7 +3,7 @@
 The contract's version is not among it: a plugin writes down the one it was made for (``PLUGIN_API = (1, 0)``).
 """
 
-from dragoman.adapter import Inference, Limits, PayloadMapping, Prompt, slug
+from dragoman.adapter import EmbedInference, Inference, Limits, PayloadMapping, Prompt, RerankInference, slug
 from dragoman.hookspecs import hookimpl
 from dragoman.provider import (
     Authorizer,
@@ -14,6 +14,9 @@ from dragoman.provider import (
     Connection,
     Context,
     Credentials,
+    EmbedCodec,
+    EmbedPayload,
+    EmbedRequest,
     Frame,
     Framing,
     HeaderKey,
@@ -26,6 +29,10 @@ from dragoman.provider import (
     PredefinedAdapter,
     Provider,
     ProviderDescription,
+    Purpose,
+    RerankCodec,
+    RerankPayload,
+    RerankRequest,
     SecretSource,
     SecretSourceDescription,
     SecretView,
@@ -45,12 +52,16 @@ __all__ = [
     "Connection",
     "Context",
     "Credentials",
+    "EmbedCodec",
+    "EmbedInference",
+    "EmbedPayload",
+    "EmbedRequest",
     "Frame",
     "Framing",
     "HeaderKey",
+    "ImportTools",
     "Imported",
     "ImporterDescription",
-    "ImportTools",
     "Inference",
     "LangChainContext",
     "Limits",
@@ -61,6 +72,11 @@ __all__ = [
     "Prompt",
     "Provider",
     "ProviderDescription",
+    "Purpose",
+    "RerankCodec",
+    "RerankInference",
+    "RerankPayload",
+    "RerankRequest",
     "SecretSource",
     "SecretSourceDescription",
     "SecretView",

@@ -13,13 +13,23 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import AsyncGenerator, Awaitable, Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal, NamedTuple, ParamSpec, Protocol, TypeVar
+from typing import Any, Generic, Literal, NamedTuple, ParamSpec, Protocol, TypeVar
 
 from pydantic import BaseModel
+from typing_extensions import TypeVar as TypeVarWithDefault
 
-from dragoman.adapter import Inference, Limits, Operation, PayloadMapping, Prompt
+from dragoman.adapter import (
+    EmbedInference,
+    Inference,
+    InferenceSettings,
+    Limits,
+    Operation,
+    PayloadMapping,
+    Prompt,
+    RerankInference,
+)
 from dragoman.errors import Problem, ProviderError, UnsupportedError
-from dragoman.events import Collector, Event, Response, Usage
+from dragoman.events import Collector, EmbedResponse, Event, RerankResponse, Response, Usage
 from dragoman.messages import Message, Tool, ToolChoice
 from dragoman.secret import MASK, Secret
 
@@ -29,6 +39,7 @@ PLUGIN_API = (1, 0)
 
 A = ParamSpec("A")
 T = TypeVar("T")
+I_co = TypeVarWithDefault("I_co", bound=InferenceSettings, default=Inference, covariant=True)
 
 
 # --- what a plugin describes -------------------------------------------------------------------------------------
@@ -51,6 +62,8 @@ class ProviderDescription:
         connection: Model of the adapter's ``connection``; a :class:`Connection`.
         inference: Model of the adapter's ``inference``: :class:`~dragoman.adapter.Inference`, or a subclass with the
             provider's own fields.
+        embedding: The same for operation embed.
+        reranking: The same for operation rerank.
         credentials: Credential field -> default name of its secret (``{"api_key": "OPENAI_API_KEY"}``); ``None`` for
             a field that is used only where an adapter names a secret for it.
         operations: What its sessions can do.
@@ -64,11 +77,22 @@ class ProviderDescription:
     factory: str
     connection: type[BaseModel] = Connection
     inference: type[Inference] = Inference
+    embedding: type[EmbedInference] = EmbedInference
+    reranking: type[RerankInference] = RerankInference
     credentials: Mapping[str, str | None] = field(default_factory=dict)
     operations: tuple[Operation, ...] = ("chat",)
     mapping: bool = False
     native: bool = True
     documentation_url: str | None = None
+
+    def settings_model(self, operation: Operation) -> type[InferenceSettings]:
+        """Return the model of ``inference`` for an operation."""
+        models: dict[Operation, type[InferenceSettings]] = {
+            "chat": self.inference,
+            "embed": self.embedding,
+            "rerank": self.reranking,
+        }
+        return models[operation]
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,10 +212,10 @@ class Target:
 
 
 @dataclass(frozen=True, slots=True)
-class CallSettings:
+class CallSettings(Generic[I_co]):
     """The part of the effective document that may differ from call to call."""
 
-    inference: Inference
+    inference: I_co
     model_kwargs: Mapping[str, Any] = field(default_factory=dict)
     endpoint_kwargs: Mapping[str, Any] = field(default_factory=dict)
     limits: Limits = field(default_factory=Limits)
@@ -206,6 +230,36 @@ class ChatRequest:
     tools: tuple[Tool, ...] = ()
     tool_choice: ToolChoice | None = None
     stream: bool = False
+
+
+#: What texts are embedded for: to be found, or to find others with.
+Purpose = Literal["document", "query"]
+
+
+@dataclass(frozen=True, slots=True)
+class EmbedRequest:
+    """Texts to embed, as many as one request may carry.
+
+    ``purpose`` is a hint: where ``inference.input_type`` is not set, a codec translates it into its provider's word;
+    one whose provider has no such notion embeds for both alike.
+    """
+
+    texts: tuple[str, ...]
+    settings: CallSettings[EmbedInference]
+    purpose: Purpose | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RerankRequest:
+    """Documents to put in order by their relevance to a query, as many as one request may carry.
+
+    ``top_n``: how many of the best are wanted; ``None`` = all.
+    """
+
+    query: str
+    documents: tuple[str, ...]
+    settings: CallSettings[RerankInference]
+    top_n: int | None = None
 
 
 @dataclass(slots=True)
@@ -293,6 +347,54 @@ class Codec(ABC):
         """Return the error of a reply outside 2xx, by status and the provider's code, never by message text."""
 
 
+class EmbedCodec(ABC):
+    """Pure functions between texts and one provider's wire; see :class:`Codec`.
+
+    ``max_texts`` is how many texts the provider takes in one request; ``None`` = any number. The engine makes as many
+    requests as that needs, and keeps the order.
+    """
+
+    max_texts: int | None = None
+
+    @abstractmethod
+    def encode(self, request: EmbedRequest) -> WireRequest:
+        """Return the request to send; raise :class:`~dragoman.errors.UnsupportedError` for what cannot be said."""
+
+    @abstractmethod
+    def decode(self, request: EmbedRequest, reply: WireReply) -> EmbedResponse:
+        """Return one vector for each text of a 2xx reply, in the order of the texts."""
+
+    @abstractmethod
+    def error(self, reply: WireReply) -> ProviderError:
+        """Return the error of a reply outside 2xx."""
+
+
+class RerankCodec(ABC):
+    """Pure functions between a query with documents and one provider's wire; see :class:`Codec`.
+
+    ``max_documents`` is how many documents the provider takes in one request; ``None`` = any number. Where there are
+    more, the engine makes several requests and puts their results in one order.
+    """
+
+    max_documents: int | None = None
+
+    @abstractmethod
+    def encode(self, request: RerankRequest) -> WireRequest:
+        """Return the request to send; raise :class:`~dragoman.errors.UnsupportedError` for what cannot be said."""
+
+    @abstractmethod
+    def decode(self, request: RerankRequest, reply: WireReply) -> RerankResponse:
+        """Return the scored documents of a 2xx reply."""
+
+    def next_page(self, request: RerankRequest, reply: WireReply) -> WireRequest | None:
+        """Return the request for the rest of an answer that comes in pages; ``None`` where there is no more."""
+        return None
+
+    @abstractmethod
+    def error(self, reply: WireReply) -> ProviderError:
+        """Return the error of a reply outside 2xx."""
+
+
 # --- payloads ----------------------------------------------------------------------------------------------------
 
 
@@ -347,6 +449,49 @@ class Payload(Protocol):
     def error_message(self, body: bytes) -> str | None:
         """Return the endpoint's own words in the body of a refusal; ``None`` where the mapping finds none."""
         ...
+
+
+class EmbedPayload(Protocol):
+    """A :class:`Payload` for operation embed; :meth:`Context.embed_payload` makes it."""
+
+    @property
+    def content_type(self) -> str: ...
+    @property
+    def accept(self) -> str: ...
+
+    @property
+    def max_texts(self) -> int | None:
+        """How many texts the mapping has a place for: 1 where it reads the first one alone, else ``None``."""
+        ...
+
+    def encode(self, request: EmbedRequest, model: str) -> bytes:
+        """Return the request's body; raise ``UnsupportedError`` for what the mapping has no place for."""
+        ...
+
+    def decode(self, body: bytes, request: EmbedRequest) -> EmbedResponse:
+        """Return the vectors of a 2xx reply; raise as :meth:`Payload.decode` does."""
+        ...
+
+    def error_message(self, body: bytes) -> str | None: ...
+
+
+class RerankPayload(Protocol):
+    """A :class:`Payload` for operation rerank; :meth:`Context.rerank_payload` makes it."""
+
+    @property
+    def content_type(self) -> str: ...
+    @property
+    def accept(self) -> str: ...
+
+    def encode(self, request: RerankRequest, model: str) -> bytes:
+        """Return the request's body; raise ``UnsupportedError`` for what the mapping has no place for."""
+        ...
+
+    def decode(self, body: bytes, request: RerankRequest) -> RerankResponse:
+        """Return the scored documents of a 2xx reply; raise as :meth:`Payload.decode` does."""
+        ...
+
+    def error_message(self, body: bytes) -> str | None: ...
 
 
 # --- credentials -------------------------------------------------------------------------------------------------
@@ -428,15 +573,19 @@ class HeaderKey(Authorizer):
 # --- sessions ----------------------------------------------------------------------------------------------------
 
 
-class Session(ABC):
+class Session:
     """An open line to one target. One attempt per call: the engine retries, times and reports.
 
-    A session belongs to the event loop it was opened on.
+    A session belongs to the event loop it was opened on, and does what the target's operation says: it has
+    :meth:`stream`, or :meth:`embed`, or :meth:`rerank`.
     """
 
-    @abstractmethod
+    #: Embed and rerank: how many texts or documents one request carries; ``None`` = any number.
+    max_batch_size: int | None = None
+
     def stream(self, request: ChatRequest) -> AsyncGenerator[Event, None]:
         """Yield the answer's events, as :mod:`dragoman.events` orders them. Closing it stops the provider's work."""
+        raise UnsupportedError(f"{type(self).__name__} answers no chat")
 
     async def generate(self, request: ChatRequest) -> Response:
         """Return the whole answer; by default the collected stream."""
@@ -449,11 +598,22 @@ class Session(ABC):
         """Return the input's size in tokens, ``None`` where the provider cannot tell; the engine then estimates."""
         return None
 
-    async def dry_run(self, request: ChatRequest) -> WireRequest:
-        """Return the exact request with its credentials masked, and send nothing."""
+    async def embed(self, request: EmbedRequest) -> EmbedResponse:
+        """Return the vectors of one batch."""
+        raise UnsupportedError(f"{type(self).__name__} embeds nothing")
+
+    async def rerank(self, request: RerankRequest) -> RerankResponse:
+        """Return the scores of one batch."""
+        raise UnsupportedError(f"{type(self).__name__} ranks nothing")
+
+    async def dry_run(self, request: Any) -> WireRequest:
+        """Return the exact request with its credentials masked, and send nothing.
+
+        ``request`` is a :class:`ChatRequest`, :class:`EmbedRequest` or :class:`RerankRequest`, as the operation says.
+        """
         raise UnsupportedError("this provider cannot show its request without sending it")
 
-    async def aclose(self) -> None:  # noqa: B027  (most sessions hold nothing)
+    async def aclose(self) -> None:
         """Release what the session holds."""
 
 
@@ -467,8 +627,10 @@ class Provider:
         """
         raise UnsupportedError(f"provider {target.provider} opens no session of its own", hint="set runtime: langchain")
 
-    def langchain(self, target: Target, settings: CallSettings, context: LangChainContext) -> Any:
-        """Return the ecosystem's own LangChain chat model for this target, configured explicitly and in full.
+    def langchain(self, target: Target, settings: CallSettings[Any], context: LangChainContext) -> Any:
+        """Return the ecosystem's own LangChain class for this target, configured explicitly and in full.
+
+        That is a chat model, for operation embed an ``Embeddings``, for rerank a ``BaseDocumentCompressor``.
 
         ``settings`` are the call's: every one that is set goes into the model, or is refused with ``UnsupportedError``
         where its class has no place for it. The engine refuses those that are not even looked at. Blocking is allowed;
@@ -505,12 +667,28 @@ class Context(Protocol):
         """Return a session that drives the codec over the engine's transport."""
         ...
 
+    def embed_session(self, codec: EmbedCodec, authorizer: Authorizer) -> Session:
+        """Return a session for operation embed that drives the codec over the engine's transport."""
+        ...
+
+    def rerank_session(self, codec: RerankCodec, authorizer: Authorizer) -> Session:
+        """Return a session for operation rerank that drives the codec over the engine's transport."""
+        ...
+
     def payload(self, target: Target) -> Payload:
         """Return the compiled payload of the target's ``mapping`` and ``prompt``.
 
         Raises:
             DocumentError: The target has no mapping, or one that does not hold; every problem with its path.
         """
+        ...
+
+    def embed_payload(self, target: Target) -> EmbedPayload:
+        """Return the compiled payload of a target for operation embed; raises as :meth:`payload` does."""
+        ...
+
+    def rerank_payload(self, target: Target) -> RerankPayload:
+        """Return the compiled payload of a target for operation rerank; raises as :meth:`payload` does."""
         ...
 
     async def send(self, request: WireRequest, limits: Limits) -> WireReply:

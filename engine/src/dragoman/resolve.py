@@ -18,7 +18,7 @@ from dragoman.adapter import (
     Adapter,
     ExclusiveRule,
     ForbidRule,
-    Inference,
+    InferenceSettings,
     PayloadMapping,
     RangeRule,
     Rule,
@@ -65,7 +65,7 @@ class Resolved:
     description: ProviderDescription
     target: Target
     target_key: str
-    settings: CallSettings
+    settings: CallSettings[Any]
     upstream: str | None
     reports: tuple[Report, ...]
 
@@ -291,8 +291,9 @@ def _finish(
     description = _described(plugins, subject, adapter)
     problems: list[Problem] = []
     connection = _check_section(description.connection, merged.document.get("connection"), "connection", problems)
-    inference = _check_section(description.inference, merged.document.get("inference"), "inference", problems)
-    problems += _unknown_inference(description.inference, inference)
+    settings_model = description.settings_model(adapter.operation or "chat")
+    inference = _check_section(settings_model, merged.document.get("inference"), "inference", problems)
+    problems += _unknown_inference(settings_model, inference)
     credentials = _credentials(description, adapter, problems)
     problems += _refused_members(description, adapter)
     if adapter.mapping is not None and description.mapping:
@@ -345,7 +346,7 @@ def _check_section(model: type[BaseModel], value: Any, path: str, problems: list
         return model.model_construct()
 
 
-def _unknown_inference(model: type[Inference], inference: Inference) -> list[Problem]:
+def _unknown_inference(model: type[InferenceSettings], inference: InferenceSettings) -> list[Problem]:
     known = ", ".join(sorted(set(model.model_fields) - {"configuration"}))
     return [
         Problem(
@@ -385,4 +386,6 @@ def _refused_members(description: ProviderDescription, adapter: Adapter) -> list
         problems += [Problem(m, means_nothing) for m in ("mapping", "prompt") if getattr(adapter, m) is not None]
     if adapter.runtime != "langchain" and not description.native:
         problems.append(Problem("runtime", f"{description.kind} is a LangChain class only", "set runtime: langchain"))
+    if adapter.runtime == "langchain" and adapter.operation not in (None, "chat"):
+        problems.append(Problem("runtime", f"langchain drives chat models, not {adapter.operation}", "remove it"))
     return problems

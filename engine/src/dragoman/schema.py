@@ -7,7 +7,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from dragoman.adapter import Adapter, Inference
+from dragoman.adapter import Adapter, InferenceSettings, Operation
 from dragoman.provider import ProviderDescription
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
@@ -17,14 +17,17 @@ def adapter_schema(providers: Mapping[str, ProviderDescription]) -> dict[str, An
     """Return the schema of a sparse document.
 
     A document that names a known provider is held to that provider's ``connection``, ``inference`` and
-    ``credentials``; each provider's models stand under ``$defs`` as ``connection.<kind>`` and ``inference.<kind>``.
+    ``credentials``; each provider's models stand under ``$defs`` as ``connection.<kind>``, ``inference.<kind>``, and
+    for the other operations ``inference.<kind>.embed`` and ``inference.<kind>.rerank``.
     """
     schema = Adapter.model_json_schema()
     definitions: dict[str, Any] = schema["$defs"]
     branches = []
     for kind, description in sorted(providers.items()):
         definitions[f"connection.{kind}"] = _embedded(description.connection, f"connection.{kind}", definitions)
-        definitions[f"inference.{kind}"] = _embedded(description.inference, f"inference.{kind}", definitions)
+        for operation in description.operations:
+            name = _inference_name(kind, operation)
+            definitions[name] = _embedded(description.settings_model(operation), name, definitions)
         branches.append(_branch(description))
     schema["$schema"] = DIALECT
     provider = schema["properties"]["provider"]
@@ -35,9 +38,10 @@ def adapter_schema(providers: Mapping[str, ProviderDescription]) -> dict[str, An
 
 def _branch(description: ProviderDescription) -> dict[str, Any]:
     kind = description.kind
+    first, *others = description.operations
     members: dict[str, Any] = {
         "connection": _or_null({"$ref": f"#/$defs/connection.{kind}"}),
-        "inference": _or_null({"$ref": f"#/$defs/inference.{kind}"}),
+        **({} if others else {"inference": _settings(kind, first)}),
         "credentials": _or_null(
             {
                 "type": "object",
@@ -57,8 +61,29 @@ def _branch(description: ProviderDescription) -> dict[str, Any]:
         members["mapping"] = members["prompt"] = {"type": "null"}
     return {
         "if": {"properties": {"provider": {"const": kind}}, "required": ["provider"]},
-        "then": {"properties": members},
+        "then": {"properties": members, **({"allOf": _by_operation(description)} if others else {})},
     }
+
+
+def _by_operation(description: ProviderDescription) -> list[dict[str, Any]]:
+    """Return what each operation says about ``inference``; a document without an operation is for chat."""
+    return [
+        {
+            "if": {"properties": {"operation": {"enum": ["chat", None]}}}
+            if operation == "chat"
+            else {"properties": {"operation": {"const": operation}}, "required": ["operation"]},
+            "then": {"properties": {"inference": _settings(description.kind, operation)}},
+        }
+        for operation in description.operations
+    ]
+
+
+def _settings(kind: str, operation: Operation) -> dict[str, Any]:
+    return _or_null({"$ref": f"#/$defs/{_inference_name(kind, operation)}"})
+
+
+def _inference_name(kind: str, operation: Operation) -> str:
+    return f"inference.{kind}" if operation == "chat" else f"inference.{kind}.{operation}"
 
 
 def _or_null(schema: Mapping[str, Any]) -> dict[str, Any]:
@@ -71,7 +96,7 @@ def _embedded(model: type[BaseModel], name: str, definitions: dict[str, Any]) ->
     for inner, definition in schema.pop("$defs", {}).items():
         definitions[f"{name}.{inner}"] = _sparse(definition) if name.startswith("connection.") else definition
     schema = _sparse(schema)
-    if issubclass(model, Inference):
+    if issubclass(model, InferenceSettings):
         schema["additionalProperties"] = False
     return schema
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Self, TypeVar
 
 from dragoman.engine import DryRun, Engine
-from dragoman.events import Event, Response
+from dragoman.events import EmbedResponse, Event, RerankResponse, Response
 from dragoman.messages import MessagesLike, ToolChoiceLike, ToolLike
 from dragoman.resolve import AdapterLike, Resolved
 
@@ -57,6 +57,14 @@ class SyncEngine:
     def dry_run(self, adapter: AdapterLike | None, messages: MessagesLike, **rest: Any) -> DryRun:
         """Return the exact request, and send nothing; see :meth:`dragoman.Engine.dry_run`."""
         return self.run(self.engine.dry_run(adapter, messages, **rest))
+
+    def embed(self, adapter: AdapterLike | None, texts: str | Sequence[str], **rest: Any) -> EmbedResponse:
+        """Turn texts into vectors; see :meth:`dragoman.Engine.embed`."""
+        return self.run(self.engine.embed(adapter, texts, **rest))
+
+    def rerank(self, adapter: AdapterLike | None, query: str, documents: Sequence[str], **rest: Any) -> RerankResponse:
+        """Put documents in order by relevance; see :meth:`dragoman.Engine.rerank`."""
+        return self.run(self.engine.rerank(adapter, query, documents, **rest))
 
     def resolve(self, adapter: AdapterLike | None, override: Mapping[str, Any] | None = None) -> Resolved:
         """Return the effective adapter; see :meth:`dragoman.Engine.resolve`."""

@@ -25,6 +25,7 @@ from dragoman.secret import Secret
 from dragoman.transport.authorization import CredentialCache
 from dragoman.transport.codec_session import CodecSession
 from dragoman.transport.framing import SSE
+from dragoman.transport.line import Line
 from dragoman.transport.pool import TransportPool
 
 NOW_S = 1_700_000_000.0
@@ -75,7 +76,7 @@ async def open_session():
 
     def make(upstream, codec=Plain, authorizer=None):
         codec = codec(upstream.url + "/chat?key=in-the-query")
-        return CodecSession(codec, authorizer or NoAuth(), pool, cache, now_s=lambda: NOW_S)
+        return CodecSession(codec, Line(authorizer or NoAuth(), pool, cache, now_s=lambda: NOW_S))
 
     yield make
     await pool.aclose()

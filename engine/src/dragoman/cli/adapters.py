@@ -187,6 +187,7 @@ async def _schema(engine: Engine, provider: str | None) -> dict[str, Any]:
         "$schema": whole["$schema"],
         "title": f"What the provider {kind} adds to an adapter document",
         "type": "object",
+        **branch["then"],
         "properties": {"provider": {"const": kind}, **branch["then"]["properties"]},
         "$defs": {
             name: definition

@@ -7,10 +7,13 @@ here knows a provider. ``docs/mapping.md`` describes the language.
 
 from dragoman.mapping.payload import MappedPayload, compile_payload, mapping_problems
 from dragoman.mapping.presets import payload_preset, payload_preset_names, prompt_preset, prompt_presets
+from dragoman.mapping.texts import compile_embed_payload, compile_rerank_payload
 
 __all__ = [
     "MappedPayload",
+    "compile_embed_payload",
     "compile_payload",
+    "compile_rerank_payload",
     "mapping_problems",
     "payload_preset",
     "payload_preset_names",

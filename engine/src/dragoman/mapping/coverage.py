@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NoReturn
 
+from dragoman.adapter import InferenceSettings
 from dragoman.errors import Problem, UnsupportedError
 from dragoman.events import Report
 from dragoman.mapping.reads import Reads
@@ -37,24 +38,30 @@ class Coverage:
         Raises:
             UnsupportedError: naming the setting, the tools, or the message.
         """
-        for name in self._unread_settings(settings):
-            if f"{_PREFIX}{name}" not in self._ignored:
-                hint = "remove it with null, let mapping.request read it, or name it in mapping.ignore"
-                _refuse("this mapping does not send it", f"{_PREFIX}{name}", hint)
+        self.refuse_unread_settings(settings)
         if request.tools and not self._reads.holds("tools"):
             _refuse("this mapping sends no tools", "tools")
         if request.tool_choice is not None:
             self._refuse_choice(request.tool_choice)
 
+    def refuse_unread_settings(self, settings: Mapping[str, Any]) -> None:
+        """Refuse a setting that has no place in this mapping, and is not one to ignore."""
+        for name in self._unread_settings(settings):
+            if f"{_PREFIX}{name}" not in self._ignored:
+                hint = "remove it with null, let mapping.request read it, or name it in mapping.ignore"
+                _refuse("this mapping does not send it", f"{_PREFIX}{name}", hint)
+
+    def ignored_settings(self, inference: InferenceSettings) -> Iterator[Report]:
+        """Yield a report for each setting that is left out because ``mapping.ignore`` names it."""
+        if not self._ignored:
+            return
+        for name in self._unread_settings(settings_of(inference)):
+            path = f"{_PREFIX}{name}"
+            yield Report("setting_ignored", f"{path} was left out: mapping.ignore names it", path)
+
     def reports(self, request: ChatRequest) -> tuple[Report, ...]:
         """Return what is left out of a request that is not refused, one report for each kind."""
-        if not self._ignored:
-            return tuple(self._left_out(request.messages))
-        ignored = [
-            Report("setting_ignored", f"{_PREFIX}{name} was left out: mapping.ignore names it", f"{_PREFIX}{name}")
-            for name in self._unread_settings(settings_of(request.settings.inference))
-        ]
-        return (*ignored, *self._left_out(request.messages))
+        return (*self.ignored_settings(request.settings.inference), *self._left_out(request.messages))
 
     def _unread_settings(self, settings: Mapping[str, Any]) -> Iterator[str]:
         for name, value in settings.items():

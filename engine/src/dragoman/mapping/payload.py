@@ -9,22 +9,28 @@ from typing import Any, NamedTuple
 import orjson
 
 from dragoman.adapter import Operation, PayloadMapping, Prompt
-from dragoman.errors import DocumentError, MessageError, Problem, ProtocolError
+from dragoman.errors import DocumentError, Problem, ProtocolError
 from dragoman.events import Response
 from dragoman.mapping.answer import answer_of
 from dragoman.mapping.coverage import Coverage, coverage_problems
 from dragoman.mapping.framing import JsonValues, LooseEvents, Whole
+from dragoman.mapping.parts import JSON, body_bytes, json_of, preset_problems, skeleton_of
 from dragoman.mapping.presets import PayloadPreset, expand_mapping, expand_prompt
 from dragoman.mapping.prompt import PromptWriter, prompt_problems
 from dragoman.mapping.rules import RuleCompiler, Rules
-from dragoman.mapping.skeleton import Skeleton, compile_skeleton
+from dragoman.mapping.skeleton import Skeleton
 from dragoman.mapping.stream import RuleDecoder, TextDecoder, WholeDecoder
-from dragoman.mapping.view import CHAT_VIEW, EMBED_VIEW, ViewBuilder, settings_of
+from dragoman.mapping.texts import compile_embed_payload, compile_rerank_payload
+from dragoman.mapping.view import CHAT_VIEW, ViewBuilder, settings_of
 from dragoman.messages import Message, Text
 from dragoman.provider import ChatRequest, Framing, StreamDecoder
 from dragoman.transport.framing import Raw
 
-JSON = "application/json"
+#: What compiles a mapping of the other operations.
+TEXT_COMPILERS: Mapping[Operation, Callable[[PayloadMapping], Any]] = {
+    "embed": compile_embed_payload,
+    "rerank": compile_rerank_payload,
+}
 
 #: ``mapping.framing`` -> what makes the framing of one stream.
 FRAMINGS: Mapping[str, Callable[[], Framing]] = {
@@ -53,25 +59,13 @@ class MappedPayload:
         self._coverage.refuse_unread(request, settings)
         view = self._view.build(request, model, settings)
         body = self._skeleton.body(view, request.settings.model_kwargs)
-        if "json" not in self.content_type:
-            if not isinstance(body, str):
-                problem = Problem("mapping.request", f"gives no text, which a body of type {self.content_type} is")
-                raise DocumentError("mapping", [problem])
-            return body.encode()
-        try:
-            return orjson.dumps(body, default=_plain)
-        except TypeError as error:
-            raise MessageError(f"the request cannot be written as JSON: {error}") from None
+        return body_bytes(body, self.content_type)
 
     def decode(self, body: bytes, request: ChatRequest) -> Response:
         reports = self._coverage.reports(request)
         if self._rules.answer.text is None:
             return Response(_text_message(body), reports=reports)
-        try:
-            value = orjson.loads(body)
-        except orjson.JSONDecodeError:
-            raise ProtocolError("the endpoint's answer is not JSON", hint="check mapping.accept") from None
-        return answer_of(value, self._rules.answer, reports)
+        return answer_of(json_of(body), self._rules.answer, reports)
 
     def decoder(self, request: ChatRequest) -> StreamDecoder:
         reports = self._coverage.reports(request)
@@ -94,12 +88,6 @@ def _text_message(body: bytes) -> Message:
         return Message("assistant", (Text(body.decode()),))
     except UnicodeDecodeError:
         raise ProtocolError("the endpoint's answer is no UTF-8 text") from None
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, Mapping):
-        return dict(value)
-    raise TypeError(f"{type(value).__name__} has no JSON form")
 
 
 # --- compiling ---------------------------------------------------------------------------------------------------
@@ -132,7 +120,7 @@ def mapping_problems(mapping: PayloadMapping, prompt: Prompt | None, operation: 
         if operation == "chat":
             compile_payload(mapping, prompt)
         else:
-            _compile_embeddings(mapping, operation)
+            TEXT_COMPILERS[operation](mapping)
     except DocumentError as error:
         return list(error.problems)
     return []
@@ -146,10 +134,10 @@ def _document(section: PayloadMapping | Prompt | None) -> dict[str, Any] | None:
 def _compiled(documents: bytes) -> MappedPayload:
     written, prompt_written = orjson.loads(documents)
     mapping, preset = expand_mapping(PayloadMapping.model_validate(written))
-    problems = _preset_problems(preset, "chat")
+    problems = preset_problems(preset, "chat")
     prompt = _prompt(prompt_written, preset)
     problems += prompt_problems(prompt)
-    skeleton = _skeleton(mapping, CHAT_VIEW, problems)
+    skeleton = skeleton_of(mapping, CHAT_VIEW, problems)
     rules = _rules(mapping, problems)
     if skeleton is not None:
         problems += coverage_problems(skeleton.reads, mapping.ignore or ())
@@ -160,37 +148,9 @@ def _compiled(documents: bytes) -> MappedPayload:
     return MappedPayload(mapping, prompt, skeleton, rules)
 
 
-def _compile_embeddings(mapping: PayloadMapping, operation: Operation) -> None:
-    mapping, preset = expand_mapping(mapping)
-    problems = _preset_problems(preset, operation)
-    _skeleton(mapping, EMBED_VIEW, problems)
-    compiler = RuleCompiler({}, mapping.error_map or {})
-    if compiler.rules(mapping.response, "mapping.response").embeddings is None:
-        compiler.problems.append(Problem("mapping.response.embeddings", "is missing"))
-    if problems := [*problems, *compiler.problems]:
-        raise DocumentError("mapping", problems)
-
-
-def _preset_problems(preset: PayloadPreset | None, operation: Operation) -> list[Problem]:
-    if preset is None or preset.operation == operation:
-        return []
-    return [Problem("mapping.preset", f"{preset.name} is for operation {preset.operation}, not for {operation}")]
-
-
 def _prompt(written: Any, preset: PayloadPreset | None) -> Prompt:
     section = None if written is None else Prompt.model_validate(written)
     return expand_prompt(section, preset.prompt if preset else None)
-
-
-def _skeleton(mapping: PayloadMapping, view: Mapping[str, Any], problems: list[Problem]) -> Skeleton | None:
-    if "request" not in mapping.model_fields_set:
-        problems.append(Problem("mapping.request", "is missing", "write the skeleton of a request, or name a preset"))
-        return None
-    try:
-        return compile_skeleton(mapping.request, view)
-    except DocumentError as error:
-        problems += error.problems
-        return None
 
 
 def _rules(mapping: PayloadMapping, problems: list[Problem]) -> RuleSet:

@@ -26,7 +26,7 @@ class PayloadPreset:
         title: What it is for.
         source: Where the format is documented; ``checked`` is the day it was looked up.
         mapping: The mapping's members.
-        operation: What it is for: chat or embed.
+        operation: What it is for: chat, embed or rerank.
         prompt: The prompt preset that goes with it where the document names none; ``None`` stands for ``plain``.
         note: What else a person must know, for example endpoint kwargs that the container wants.
     """

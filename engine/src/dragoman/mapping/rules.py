@@ -9,7 +9,7 @@ from typing import Any
 import orjson
 
 from dragoman import errors
-from dragoman.adapter import AnswerRules, ToolCallRules
+from dragoman.adapter import AnswerRules, RankingRules, ToolCallRules
 from dragoman.errors import Problem, ProtocolError, ProviderError, ServerError
 from dragoman.events import FINISH_REASONS, NO_USAGE, FinishReason, Usage
 from dragoman.mapping.explain import explain, is_hollow, kind_of
@@ -113,6 +113,15 @@ class CallRules:
         return orjson.dumps(found).decode()
 
 
+@dataclass(frozen=True, slots=True)
+class RankingRule:
+    """Where the scores of documents are."""
+
+    each: Rule
+    score: Rule
+    index: Rule | None = None
+
+
 class Rules:
     """All rules of a section. A rule that the section does not have is ``None``.
 
@@ -120,6 +129,7 @@ class Rules:
         rules: The rules by name.
         tokens: Figure of usage -> the rules whose figures are added.
         calls: The rules for tool calls.
+        ranking: The rules for scores.
         extra: Name -> the rule that finds the member to keep.
         finish_map: The endpoint's word -> a finish reason.
         error_map: The endpoint's word -> an error's code.
@@ -131,6 +141,7 @@ class Rules:
         *,
         tokens: Mapping[str, tuple[Rule, ...]],
         calls: CallRules | None,
+        ranking: RankingRule | None,
         extra: Mapping[str, Rule],
         finish_map: Mapping[str, Any],
         error_map: Mapping[str, Any],
@@ -147,6 +158,7 @@ class Rules:
         self.done = rules.get("done")
         self.embeddings = rules.get("embeddings")
         self.calls = calls
+        self.ranking = ranking
         self._error = rules.get("error")
         self._error_code = rules.get("error_code")
         self._tokens = tuple(tokens.items())
@@ -249,6 +261,7 @@ class RuleCompiler:
             rules,
             tokens=tokens,
             calls=calls,
+            ranking=self._ranking(getattr(section, "ranking", None), f"{path}.ranking"),
             extra=extra,
             finish_map=self._finish_map,
             error_map=self._error_map,
@@ -263,6 +276,15 @@ class RuleCompiler:
             self.problems.append(Problem(f"{path}.each", "is missing: it says where the calls are"))
             return None
         return CallRules(**rules)
+
+    def _ranking(self, section: RankingRules | None, path: str) -> RankingRule | None:
+        names = ("each", "index", "score")
+        rules = {name: rule for name in names if section and (rule := self._rule(section, name, path))}
+        if not rules:
+            return None
+        missing = [name for name in ("each", "score") if name not in rules]
+        self.problems += [Problem(f"{path}.{name}", "is missing") for name in missing]
+        return None if missing else RankingRule(**rules)
 
     def _sum(self, section: AnswerRules, name: str, path: str) -> tuple[Rule, ...]:
         sources = getattr(section, name)

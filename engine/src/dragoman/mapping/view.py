@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from typing import Any, NamedTuple, NoReturn
 
-from dragoman.adapter import Inference, ResponseFormat
+from dragoman.adapter import InferenceSettings, ResponseFormat
 from dragoman.errors import UnsupportedError
 from dragoman.mapping.blocks import BLOCK_MEMBERS, CALL_MEMBERS, BlockWriter
 from dragoman.mapping.prompt import BLANK_LINE, PromptWriter, text_of
@@ -34,7 +34,9 @@ CHAT_VIEW: Json = {
     "model_kwargs": None,
 }
 #: The view of a request for embeddings.
-EMBED_VIEW: Json = dict.fromkeys(("texts", "input_type", "params", "model", "model_kwargs"))
+EMBED_VIEW: Json = dict.fromkeys(("texts", "purpose", "params", "model", "model_kwargs"))
+#: The view of a request to rank documents.
+RERANK_VIEW: Json = dict.fromkeys(("query", "documents", "top_n", "params", "model", "model_kwargs"))
 
 
 def unknown_member(path: Path, view: Mapping[str, Any]) -> str | None:
@@ -244,11 +246,11 @@ def _given(**members: Any) -> Json:
 
 
 @lru_cache(maxsize=32)
-def _setting_names(model: type[Inference]) -> tuple[str, ...]:
+def _setting_names(model: type[InferenceSettings]) -> tuple[str, ...]:
     return tuple(model.model_fields)
 
 
-def settings_of(inference: Inference) -> Json:
+def settings_of(inference: InferenceSettings) -> Json:
     """Return the inference settings that are set and mean something: no ``null``, no empty list of stop sequences."""
     settings: Json = {}
     for name in (*_setting_names(type(inference)), *(inference.model_extra or ())):

@@ -1,18 +1,24 @@
-"""The session that drives a codec: encode, sign, send, cut into frames, decode."""
+"""The sessions that drive a codec: encode, sign, send, cut into frames, decode."""
 
 from __future__ import annotations
 
-import time
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator
 
-from dragoman.errors import CallTimeoutError, ConnectionFailedError, ProviderError, error_class_for_status
-from dragoman.events import Event, Report, Reported, Response
-from dragoman.provider import Authorizer, ChatRequest, Codec, Credentials, Session, WireReply, WireRequest
-from dragoman.transport.authorization import CredentialCache
+from dragoman.errors import CallTimeoutError, ConnectionFailedError, ProtocolError
+from dragoman.events import EmbedResponse, Event, Report, Reported, RerankResponse, Response
+from dragoman.provider import (
+    ChatRequest,
+    Codec,
+    EmbedCodec,
+    EmbedRequest,
+    RerankCodec,
+    RerankRequest,
+    Session,
+    WireRequest,
+)
 from dragoman.transport.decoding import Decoding, reading
 from dragoman.transport.framing import framing_for
-from dragoman.transport.pool import TransportPool
-from dragoman.transport.retry import retry_after_s
+from dragoman.transport.line import Line
 
 BROKEN_AFTER_FINISH = Report(
     "broken_after_finish",
@@ -21,42 +27,24 @@ BROKEN_AFTER_FINISH = Report(
 
 
 class CodecSession(Session):
-    """Drives a codec over the transport of the running event loop; one attempt per call.
+    """Drives a codec over the transport of the running event loop; one attempt per call."""
 
-    Credentials that the provider refuses are dropped from the cache, so that the next attempt acquires new ones.
-    """
-
-    def __init__(
-        self,
-        codec: Codec,
-        authorizer: Authorizer,
-        pool: TransportPool,
-        credentials: CredentialCache,
-        *,
-        now_s: Callable[[], float] = time.time,
-    ) -> None:
+    def __init__(self, codec: Codec, line: Line) -> None:
         self._codec = codec
-        self._authorizer = authorizer
-        self._pool = pool
-        self._credentials = credentials
-        self._now_s = now_s
+        self._line = line
 
     async def generate(self, request: ChatRequest) -> Response:
         """Return the whole answer, asked for as a whole."""
-        wire, credentials = await self._signed(request)
-        transport = await self._pool.transport()
-        reply = await transport.send(wire, request.settings.limits)
-        if not 200 <= reply.status < 300:
-            raise self._refusal(reply, credentials)
+        reply = await self._line.send(self._codec.encode(request), request.settings.limits, self._codec.error)
         return reading(reply, self._codec.decode, request, reply)
 
     async def stream(self, request: ChatRequest) -> AsyncGenerator[Event, None]:
         """Yield the answer's events as they arrive; closing the generator closes the connection."""
-        wire, credentials = await self._signed(request)
-        transport = await self._pool.transport()
+        wire, credentials = await self._line.signed(self._codec.encode(request))
+        transport = await self._line.pool.transport()
         async with transport.stream(wire, request.settings.limits) as (reply, pieces):
             if not 200 <= reply.status < 300:
-                raise self._refusal(reply, credentials)
+                raise self._line.refusal(reply, credentials, self._codec.error)
             decoder = reading(reply, self._codec.decode_stream, request, reply)
             decoding = Decoding(framing_for(self._codec.framing), decoder, reply)
             broken = False
@@ -75,21 +63,62 @@ class CodecSession(Session):
 
     async def dry_run(self, request: ChatRequest) -> WireRequest:
         """Return the exact request with its credentials masked, and send nothing."""
-        return self._authorizer.sign(self._codec.encode(request), self._authorizer.placeholder())
+        return self._line.masked(self._codec.encode(request))
 
-    async def _signed(self, request: ChatRequest) -> tuple[WireRequest, Credentials]:
-        wire = self._codec.encode(request)
-        credentials = await self._credentials.get(self._authorizer)
-        return self._authorizer.sign(wire, credentials), credentials
 
-    def _refusal(self, reply: WireReply, credentials: Credentials) -> ProviderError:
-        try:
-            error = self._codec.error(reply)
-        except Exception:  # noqa: BLE001  (a body that the codec cannot read must not hide the status)
-            error = error_class_for_status(reply.status)(f"the provider answered {reply.status}", status=reply.status)
-        if error.retry_after_s is None:
-            error.retry_after_s = retry_after_s(reply.headers, now_s=self._now_s())
-        if error.stale_credentials:
-            self._credentials.forget(self._authorizer, credentials)
-            error.credentials_dropped = credentials.expires_at_s is not None
-        return error
+class EmbedSession(Session):
+    """Drives a codec for embeddings; one request per batch."""
+
+    def __init__(self, codec: EmbedCodec, line: Line) -> None:
+        self._codec = codec
+        self._line = line
+        self.max_batch_size = codec.max_texts
+
+    async def embed(self, request: EmbedRequest) -> EmbedResponse:
+        """Return one vector for each text."""
+        reply = await self._line.send(self._codec.encode(request), request.settings.limits, self._codec.error)
+        response = reading(reply, self._codec.decode, request, reply)
+        if len(response.vectors) != len(request.texts):
+            counts = f"{len(response.vectors)} vectors for {len(request.texts)} texts"
+            raise ProtocolError(f"the provider returned {counts}")
+        return response
+
+    async def dry_run(self, request: EmbedRequest) -> WireRequest:
+        """Return the exact request with its credentials masked, and send nothing."""
+        return self._line.masked(self._codec.encode(request))
+
+
+class RerankSession(Session):
+    """Drives a codec for rankings; one request per batch, and as many more as the answer has pages."""
+
+    def __init__(self, codec: RerankCodec, line: Line) -> None:
+        self._codec = codec
+        self._line = line
+        self.max_batch_size = codec.max_documents
+
+    async def rerank(self, request: RerankRequest) -> RerankResponse:
+        """Return the scored documents, all pages of them."""
+        response, following = await self._page(request, self._codec.encode(request))
+        while following is not None:
+            page, following = await self._page(request, following)
+            response.results += page.results
+            if not page.results:
+                break  # whatever token an empty page carries
+        _check_indexes(response, len(request.documents))
+        return response
+
+    async def _page(self, request: RerankRequest, wire: WireRequest) -> tuple[RerankResponse, WireRequest | None]:
+        reply = await self._line.send(wire, request.settings.limits, self._codec.error)
+        page = reading(reply, self._codec.decode, request, reply)
+        return page, reading(reply, self._codec.next_page, request, reply)
+
+    async def dry_run(self, request: RerankRequest) -> WireRequest:
+        """Return the exact request with its credentials masked, and send nothing."""
+        return self._line.masked(self._codec.encode(request))
+
+
+def _check_indexes(response: RerankResponse, count: int) -> None:
+    """Refuse a ranking that names a document twice, or one that was not sent."""
+    indexes = [ranked.index for ranked in response.results]
+    if len(set(indexes)) != len(indexes) or any(not 0 <= index < count for index in indexes):
+        raise ProtocolError(f"the provider's ranking does not fit the {count} documents that were sent")
