@@ -342,3 +342,39 @@ def error_class_for_status(status: int) -> type[ProviderError]:
     if status >= 500:
         return ServerError
     return InvalidRequestError if status >= 400 else ProtocolError
+
+
+# --- what the gateway keeps --------------------------------------------------------------------------------------
+
+
+class StateError(DragomanError):
+    """The gateway's database or journal cannot be used just now, or is not what this version expects."""
+
+    code = "state"
+    default_http_status = 503
+    default_retryable = True
+
+
+class NotSavedError(DragomanError):
+    """Nothing of this name, number or id was ever saved, or it was deleted."""
+
+    code = "not_saved"
+    default_http_status = 404
+
+
+class RevisionConflictError(DragomanError):
+    """Somebody else saved meanwhile. ``current_revision`` is the latest one's number; 0: there is none."""
+
+    code = "revision_conflict"
+    default_http_status = 412
+
+    def __init__(self, message: str, *, current_revision: int, hint: str | None = None) -> None:
+        super().__init__(message, hint=hint)
+        self.current_revision = current_revision
+
+
+class KeyRefusedError(DragomanError):
+    """A gateway key cannot be made as it was asked for; the text names the member."""
+
+    code = "key"
+    default_http_status = 422

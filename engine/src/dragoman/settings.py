@@ -44,6 +44,7 @@ _CONTROLLING_NAMES = frozenset(
     }
 )
 _CONTROLLING_PATTERN = re.compile(r"(LD_|DYLD_|PYTHON|MALLOC_|GLIBC_|BASH_FUNC_|GIT_|DRAGOMAN_).*|.*_PROXY")
+_PASSWORD_IN_URL = re.compile(r"\A[^/?#@]*:[^/?#]*@|[?&]password=")
 _VARIABLE_PATTERN = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
@@ -90,6 +91,44 @@ class SecretSettings(_Group):
         return names
 
 
+class StoreSettings(_Group):
+    """Where the gateway keeps what it saves and books."""
+
+    url: str | None = Field(
+        None, description="sqlite:///path or postgresql://user@host/name, without a password; none = SQLite, below"
+    )
+    url_secret: str | None = Field(
+        None, description="name of the secret that holds the whole URL; for one with a password, instead of url"
+    )
+    directory: Path = Field(
+        Path("state"), description="folder of dragoman.db and of the ledger's journals; from the file's folder"
+    )
+    migrate: bool = Field(
+        True, description="whether the gateway brings the database's tables up to date when it starts"
+    )
+    pool_size: int = Field(5, ge=1, le=100, description="connections to the database that one process keeps at most")
+    ledger_interval_s: float = Field(
+        0.5, gt=0, le=60, description="seconds between two moves of booked calls from the journal into the database"
+    )
+    ledger_sync: Literal["off", "batch", "always"] = Field(
+        "batch",
+        description="when a booked call is forced to the disk, which only a power failure asks for: off, with each "
+        "move, or always before the answer ends",
+    )
+
+    @field_validator("url")
+    @classmethod
+    def _without_password(cls, url: str | None) -> str | None:
+        if url is None:
+            return None
+        scheme, separator, rest = url.partition("://")
+        if not separator or scheme.split("+")[0] not in ("sqlite", "postgresql", "postgres"):
+            raise ValueError("names no database that is supported; write sqlite:///path or postgresql://user@host/name")
+        if _PASSWORD_IN_URL.search(rest):
+            raise ValueError("holds a password; put the whole URL into a secret and name that with url_secret")
+        return url
+
+
 class SettingOrigin(NamedTuple):
     """One setting: its dotted name, its value in JSON form, and where the value came from.
 
@@ -125,6 +164,7 @@ class Settings(BaseSettings):
     secrets: SecretSettings = Field(SecretSettings(), description="where secrets come from")
     policy: PolicySettings = Field(PolicySettings(), description="what callers may change")
     server: ServerSettings = Field(ServerSettings(), description="what `dragoman serve` listens on and bears")
+    store: StoreSettings = Field(StoreSettings(), description="where the gateway keeps what it saves and books")
 
     _file: Path | None = PrivateAttr(None)
     _origins: dict[str, str] = PrivateAttr(default_factory=dict)
