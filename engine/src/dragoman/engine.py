@@ -22,7 +22,7 @@ from dragoman import batches
 from dragoman.adapter import Adapter, Limits, Operation, PayloadMapping
 from dragoman.adapters import Adapters
 from dragoman.batches import TQ, Progress
-from dragoman.calls import ChatStream, Plan, Q, generate, redact_error
+from dragoman.calls import ChatStream, Observe, Plan, Q, generate, redact_error
 from dragoman.catalog import Catalog, load_catalog
 from dragoman.constraints import apply_constraints, refuse_long_texts, refuse_undeclared, streams
 from dragoman.errors import DocumentError, DragomanError, Problem, SettingsError, UnsupportedError
@@ -164,6 +164,7 @@ class Engine:
         tool_choice: ToolChoiceLike | None = None,
         override: Mapping[str, Any] | None = None,
         caller: Caller | None = None,
+        observe: Observe | None = None,
         **inference: Any,
     ) -> Response:
         """Answer a conversation.
@@ -178,12 +179,15 @@ class Engine:
             override: One more layer of the adapter document, for this call only.
             caller: On whose behalf the call is made: the policy decides what they may override. ``None`` is the
                 embedding program itself, which may do anything.
+            observe: Told of this call's start and end, beside the plugins' observers; it must not raise.
             inference: Inference settings of this call, for example ``temperature=0``.
 
         Raises:
             DragomanError: one tree; see :mod:`dragoman.errors`.
         """
-        asked = _Asked(_Wanted(adapter, override, inference, caller), messages, tools, tool_choice, stream=False)
+        asked = _Asked(
+            _Wanted(adapter, override, inference, caller, observe), messages, tools, tool_choice, stream=False
+        )
         async with self._planned(asked) as plan:
             return await generate(plan)
 
@@ -196,10 +200,13 @@ class Engine:
         tool_choice: ToolChoiceLike | None = None,
         override: Mapping[str, Any] | None = None,
         caller: Caller | None = None,
+        observe: Observe | None = None,
         **inference: Any,
     ) -> ChatStream:
         """Answer a conversation event by event; the arguments are those of :meth:`chat`."""
-        asked = _Asked(_Wanted(adapter, override, inference, caller), messages, tools, tool_choice, stream=True)
+        asked = _Asked(
+            _Wanted(adapter, override, inference, caller, observe), messages, tools, tool_choice, stream=True
+        )
         return ChatStream(self._planned(asked))
 
     async def dry_run(
@@ -215,7 +222,7 @@ class Engine:
         **inference: Any,
     ) -> DryRun:
         """Return the exact request that :meth:`chat` or :meth:`stream` would send, and send nothing."""
-        asked = _Asked(_Wanted(adapter, override, inference, caller), messages, tools, tool_choice, stream)
+        asked = _Asked(_Wanted(adapter, override, inference, caller, None), messages, tools, tool_choice, stream)
         async with self._planned(asked) as plan:
             return await self._dry(plan, plan.request)
 
@@ -227,6 +234,7 @@ class Engine:
         purpose: Purpose | None = None,
         override: Mapping[str, Any] | None = None,
         caller: Caller | None = None,
+        observe: Observe | None = None,
         progress: Progress | None = None,
         **inference: Any,
     ) -> EmbedResponse:
@@ -250,7 +258,7 @@ class Engine:
             DragomanError: Nothing could be embedded; one tree, see :mod:`dragoman.errors`.
         """
         async with self._planned_texts(
-            _to_embed(_Wanted(adapter, override, inference, caller), texts, purpose)
+            _to_embed(_Wanted(adapter, override, inference, caller, observe), texts, purpose)
         ) as plan:
             return await batches.embed(plan, progress)
 
@@ -263,6 +271,7 @@ class Engine:
         top_n: int | None = None,
         override: Mapping[str, Any] | None = None,
         caller: Caller | None = None,
+        observe: Observe | None = None,
         progress: Progress | None = None,
         **inference: Any,
     ) -> RerankResponse:
@@ -276,7 +285,7 @@ class Engine:
 
         The other arguments, the failures and the errors are those of :meth:`embed`.
         """
-        asked = _to_rerank(_Wanted(adapter, override, inference, caller), query, documents, top_n)
+        asked = _to_rerank(_Wanted(adapter, override, inference, caller, observe), query, documents, top_n)
         async with self._planned_texts(asked) as plan:
             return await batches.rerank(plan, progress)
 
@@ -292,7 +301,7 @@ class Engine:
     ) -> DryRun:
         """Return the first request that :meth:`embed` would send, and send nothing."""
         async with self._planned_texts(
-            _to_embed(_Wanted(adapter, override, inference, caller), texts, purpose)
+            _to_embed(_Wanted(adapter, override, inference, caller, None), texts, purpose)
         ) as plan:
             return await self._dry_first(plan)
 
@@ -308,7 +317,7 @@ class Engine:
         **inference: Any,
     ) -> DryRun:
         """Return the first request that :meth:`rerank` would send, and send nothing."""
-        asked = _to_rerank(_Wanted(adapter, override, inference, caller), query, documents, top_n)
+        asked = _to_rerank(_Wanted(adapter, override, inference, caller, None), query, documents, top_n)
         async with self._planned_texts(asked) as plan:
             return await self._dry_first(plan)
 
@@ -415,7 +424,7 @@ class Engine:
             with self._redacting():
                 request, reports = await apply_constraints(resolved, request, lease.session)
             session = lease.session if streams(resolved) else WholeAnswers(lease.session)
-            yield await self._plan(resolved, lease, session, request, reports)
+            yield await self._plan(resolved, lease, session, request, reports=reports, observe=asked.wanted.observe)
 
     @asynccontextmanager
     async def _planned_texts(self, asked: _AskedTexts[TQ]) -> AsyncGenerator[Plan[TQ], None]:
@@ -424,7 +433,8 @@ class Engine:
         _refuse_other_operation(resolved, asked.operation)
         refuse_long_texts(resolved, asked.texts)
         async with await self._lease(resolved) as lease:
-            yield await self._plan(resolved, lease, lease.session, asked.make_request(resolved.settings))
+            request = asked.make_request(resolved.settings)
+            yield await self._plan(resolved, lease, lease.session, request, observe=asked.wanted.observe)
 
     async def _resolved(self, wanted: _Wanted) -> Resolved:
         if isinstance(wanted.adapter, Resolved):
@@ -432,7 +442,14 @@ class Engine:
         return await self.resolve(wanted.adapter, wanted.override, wanted.inference, caller=wanted.caller)
 
     async def _plan(
-        self, resolved: Resolved, lease: Lease, session: Session, request: Q, reports: Sequence[Report] = ()
+        self,
+        resolved: Resolved,
+        lease: Lease,
+        session: Session,
+        request: Q,
+        *,
+        reports: Sequence[Report] = (),
+        observe: Observe | None,
     ) -> Plan[Q]:
         store = await self._store()
         return Plan(
@@ -443,7 +460,7 @@ class Engine:
             reports=(*resolved.reports, *reports),
             reread_secrets=functools.partial(store.reread, store.revision),
             redact=store.redact,
-            observe=self._observe if self.plugins.observers else None,
+            observe=self._observers(observe),
         )
 
     async def _dry(self, plan: Plan[Q], request: Q, reports: Sequence[Report] = ()) -> DryRun:
@@ -519,6 +536,16 @@ class Engine:
         provider = await self.run_blocking(import_provider, description)
         return self._providers.setdefault(description.kind, provider)
 
+    def _observers(self, own: Observe | None) -> Observe | None:
+        if not self.plugins.observers or own is None:
+            return own or (self._observe if self.plugins.observers else None)
+
+        def both(call: CallObservation) -> None:
+            own(call)
+            self._observe(call)
+
+        return both
+
     def _observe(self, call: CallObservation) -> None:
         for name, observer in self.plugins.observers:
             try:
@@ -543,6 +570,7 @@ class _Wanted(NamedTuple):
     override: Mapping[str, Any] | None
     inference: Mapping[str, Any]
     caller: Caller | None
+    observe: Observe | None
 
 
 class _Asked(NamedTuple):
