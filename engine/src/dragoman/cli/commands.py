@@ -20,6 +20,7 @@ TABLE: Mapping[str, TableEntry] = MappingProxyType(
         "chat": TableEntry("dragoman.cli.chat:chat", "Ask a model, once or in a conversation."),
         "config": TableEntry("dragoman.cli.config:config", "Show every setting and where its value comes from."),
         "plugins": TableEntry("dragoman.cli.plugins:plugins", "Show the plugins that loaded and those that failed."),
+        "serve": TableEntry("dragoman.cli.serve:serve", "Serve every adapter to OpenAI's clients."),
         "secrets": TableEntry("dragoman.cli.secrets:secrets", "Show which secrets are present, never a value."),
     }
 )
