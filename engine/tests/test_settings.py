@@ -109,6 +109,11 @@ def test_an_explicit_folder_counts_without_a_file(folder: Path) -> None:
         (b"[secrets]\nttl_s = nan", "secrets.ttl_s should be a finite number"),
         (b"[plugins]\nallow = 'openai'", "plugins.allow should be a valid list"),
         (b"secrets = 3", "dragoman.toml: secrets should be"),
+        (b"[store]\nurl = 'mysql://h/d'", "store.url names no database that is supported; write sqlite:///path or"),
+        (b"[store]\nurl = 'app.db'", "store.url names no database that is supported"),
+        (b"[store]\nurl = 'postgresql://me:canary@h/d'", "store.url holds a password; put the whole URL into a secret"),
+        (b"[store]\nurl = 'postgresql://h/d?user=me&password=canary'", "store.url holds a password"),
+        (b"[store]\nledger_interval_s = 0", "store.ledger_interval_s should be greater than 0"),
         (b"[[secrets.sources]]\npath = 'a'", 'secrets.sources entry 1 has no kind, for example kind = "file"'),
     ],
 )
@@ -120,6 +125,7 @@ def test_a_wrong_file_is_refused_with_its_name_the_setting_and_what_to_do(
         Settings.load()
     assert str(folder / "dragoman.toml") in str(caught.value)
     assert "\n" not in str(caught.value)
+    assert "canary" not in str(caught.value)
 
 
 def test_everything_that_is_wrong_is_told_at_once(folder: Path) -> None:
@@ -148,6 +154,7 @@ WRITTEN: dict[str, tuple[str, str, dict[str, Any]]] = {
         '{"bedrock": {"region": "e"}}',
         {"connections": {"bedrock": {"region": "flag"}}},
     ),
+    "reload_interval_s": ("reload_interval_s = 5", "6", {"reload_interval_s": 7}),
     "plugins.allow": ('[plugins]\nallow = ["f"]', '["e"]', {"plugins": {"allow": ["flag"]}}),
     "plugins.block": ('[plugins]\nblock = ["f"]', '["e"]', {"plugins": {"block": ["flag"]}}),
     "secrets.sources": (
@@ -194,10 +201,17 @@ WRITTEN: dict[str, tuple[str, str, dict[str, Any]]] = {
     "server.body_timeout_s": ("[server]\nbody_timeout_s = 1", "2", {"server": {"body_timeout_s": 3}}),
     "server.write_timeout_s": ("[server]\nwrite_timeout_s = 1", "2", {"server": {"write_timeout_s": 3}}),
     "server.grace_s": ("[server]\ngrace_s = 1", "2", {"server": {"grace_s": 3}}),
+    "store.url": ('[store]\nurl = "sqlite:///f"', "sqlite:///e", {"store": {"url": "postgresql://me@flag/d"}}),
+    "store.url_secret": ('[store]\nurl_secret = "f"', "e", {"store": {"url_secret": "flag"}}),
+    "store.directory": ('[store]\ndirectory = "f"', "e", {"store": {"directory": "flag"}}),
+    "store.migrate": ("[store]\nmigrate = false", "true", {"store": {"migrate": False}}),
+    "store.pool_size": ("[store]\npool_size = 1", "2", {"store": {"pool_size": 3}}),
+    "store.ledger_interval_s": ("[store]\nledger_interval_s = 1", "2", {"store": {"ledger_interval_s": 3}}),
+    "store.ledger_sync": ('[store]\nledger_sync = "off"', "always", {"store": {"ledger_sync": "batch"}}),
 }
 
 #: Settings with fewer values than there are places to write one.
-FEW_VALUES = {"stage": 3, "policy.langchain_runtime": 2}
+FEW_VALUES = {"stage": 3, "policy.langchain_runtime": 2, "store.migrate": 2, "store.ledger_sync": 3}
 
 
 def test_the_table_of_precedence_has_every_setting() -> None:
@@ -317,7 +331,7 @@ def test_the_list_of_settings_is_json(folder: Path) -> None:
     write(folder / "dragoman.toml", '[[secrets.sources]]\nkind = "file"\npath = "s.json"')
     shown = Settings.load().origins()
     assert isinstance(shown[0], SettingOrigin)
-    assert json.loads(json.dumps(shown))[7][1] == [{"kind": "file", "path": "s.json"}]
+    assert json.loads(json.dumps(shown))[8][1] == [{"kind": "file", "path": "s.json"}]
 
 
 def test_settings_survive_pickling(folder: Path) -> None:

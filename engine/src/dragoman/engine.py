@@ -23,7 +23,7 @@ from dragoman.adapter import Adapter, Limits, Operation, PayloadMapping
 from dragoman.adapters import Adapters
 from dragoman.batches import TQ, Progress
 from dragoman.calls import ChatStream, Observe, Plan, Q, generate, redact_error
-from dragoman.catalog import Catalog, load_catalog
+from dragoman.catalog import Catalog, Saved, load_catalog
 from dragoman.constraints import apply_constraints, refuse_long_texts, refuse_undeclared, streams
 from dragoman.errors import DocumentError, DragomanError, Problem, SettingsError, UnsupportedError
 from dragoman.events import EmbedResponse, Report, RerankResponse, Response
@@ -62,6 +62,7 @@ from dragoman.provider import (
     WireReply,
     WireRequest,
 )
+from dragoman.reloading import keep_what_worked
 from dragoman.resolve import AdapterLike, Resolved, resolve
 from dragoman.secret import Secret
 from dragoman.secrets import SecretStore
@@ -133,6 +134,7 @@ class Engine:
         self._plugins = plugins
         self._secrets: SecretStore | None = None
         self._snapshot: _Snapshot | None = None
+        self._saved = Saved()
         self._providers: dict[str, Provider] = {}
         self._open: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, OpenSessions] = weakref.WeakKeyDictionary()
         self._threads = ThreadPoolExecutor(MAX_THREADS, thread_name_prefix="dragoman")
@@ -384,10 +386,26 @@ class Engine:
         return (await self._current()).catalog
 
     async def reload(self) -> Catalog:
-        """Read secrets, adapters and inference configurations anew; calls in progress keep what they began with."""
-        await (await self._store()).reread()
-        self._snapshot = None
-        return await self.catalog()
+        """Read secrets, adapters and inference configurations anew; calls in progress keep what they began with.
+
+        The new state takes effect as a whole. A file that was good and is bad now keeps what it said before, and is
+        among the catalogue's failures.
+        """
+        store = await self._store()
+        await store.reread()
+        view = await store.load()
+        return (await self.run_blocking(self._load_catalog, view, store.revision, reread=True)).catalog
+
+    async def use_saved(self, saved: Saved) -> Catalog:
+        """Lay these saved documents over those of plugins and files, in the place of the ones before.
+
+        They take effect as a whole; calls in progress keep what they began with. One that does not hold is among the
+        catalogue's failures.
+        """
+        self._saved = saved
+        store = await self._store()
+        view = await store.load()
+        return (await self.run_blocking(self._load_catalog, view, store.revision)).catalog
 
     async def run_blocking(self, function: Callable[A, T], *args: A.args, **kwargs: A.kwargs) -> T:
         """Run a blocking function in the engine's own threads."""
@@ -523,14 +541,23 @@ class Engine:
             snapshot = await self.run_blocking(self._load_catalog, view, store.revision)
         return snapshot
 
-    def _load_catalog(self, view: SecretView, revision: int) -> _Snapshot:
+    def _load_catalog(self, view: SecretView, revision: int, *, reread: bool = False) -> _Snapshot:
         with self._loading:
-            if self._snapshot is None or self._snapshot.revision != revision:
-                settings = self.settings
-                folders = (settings.adapters_folder, settings.inference_folder)
-                catalog = load_catalog(self.plugins, view, *folders, settings.connections)
-                self._snapshot = _Snapshot(revision, catalog)
+            before, saved = self._snapshot, self._saved
+            if before is None or before.revision != revision or reread:
+                files = self._read_files(view, before.files if before else None)
+            elif before.saved is saved:
+                return before
+            else:
+                files = before.files
+            self._snapshot = _Snapshot(revision, files, saved)
             return self._snapshot
+
+    def _read_files(self, view: SecretView, before: Catalog | None) -> Catalog:
+        settings = self.settings
+        folders = (settings.adapters_folder, settings.inference_folder)
+        catalog = load_catalog(self.plugins, view, *folders, settings.connections, previous=before)
+        return catalog if before is None else keep_what_worked(catalog, before, self.plugins)
 
     async def _provider(self, description: ProviderDescription) -> Provider:
         provider = await self.run_blocking(import_provider, description)
@@ -613,11 +640,16 @@ def _refuse_other_operation(resolved: Resolved, operation: Operation) -> None:
 
 
 class _Snapshot:
-    """A catalogue, the secrets' revision that it was made with, and what was resolved from it."""
+    """A catalogue, what it was made from, and what was resolved from it.
 
-    def __init__(self, revision: int, catalog: Catalog) -> None:
+    ``revision`` is the secrets', ``files`` the catalogue without the saved documents.
+    """
+
+    def __init__(self, revision: int, files: Catalog, saved: Saved) -> None:
         self.revision = revision
-        self.catalog = catalog
+        self.files = files
+        self.saved = saved
+        self.catalog = files.with_saved(saved)
         self._resolved: OrderedDict[bytes, Resolved] = OrderedDict()
         self._allowed: OrderedDict[tuple[Rights, bytes], tuple[Resolved, tuple[Change, ...]]] = OrderedDict()
 

@@ -26,7 +26,7 @@ from dragoman.adapter import (
     digest,
     problems_of,
 )
-from dragoman.catalog import Catalog
+from dragoman.catalog import Catalog, Entry
 from dragoman.errors import DocumentError, PluginError, Problem
 from dragoman.events import Report
 from dragoman.langchain_driver import LESS_IS_PROMISED
@@ -187,17 +187,16 @@ def _layers_above(override: Mapping[str, Any] | None, inference: Mapping[str, An
 def _layers_of(catalog: Catalog, adapter: AdapterLike, override: Mapping[str, Any] | None) -> tuple[str, list[Layer]]:
     if isinstance(adapter, str):
         entry = catalog.find(adapter)
-        subject, own = f"adapter {entry.name}", list(entry.layers)
+        subject = f"adapter {entry.name}"
     else:
         document = adapter.as_document() if isinstance(adapter, Adapter) else adapter
         subject = f"adapter {document.get('name') or '(unsaved)'}"
         check_document(document, subject)
-        own = [Layer("document", document)]
-    base = override["base"] if override and "base" in override else _base_of(own)
-    seen = [own[-1].document.get("name") or "(unsaved)"]
-    below = _base_layers(catalog, base, seen) if base else []
-    *predefined, top = own
-    return subject, [*predefined, *below, top]
+        entry = Entry(document.get("name") or "(unsaved)", (Layer("document", document),))
+    base = override["base"] if override and "base" in override else _base_of(entry.layers)
+    bases = _base_layers(catalog, base, [entry.name]) if base else []
+    below, above = entry.around_base()
+    return subject, [*below, *bases, *above]
 
 
 def _base_layers(catalog: Catalog, name: str, seen: list[str]) -> list[Layer]:
@@ -209,11 +208,12 @@ def _base_layers(catalog: Catalog, name: str, seen: list[str]) -> list[Layer]:
             [Problem("base", f"is a cycle: {' -> '.join(chain)}", "let one of them stand without a base")],
         )
     base = _base_of(entry.layers)
-    below = _base_layers(catalog, base, chain) if base else []
-    *predefined, top = (
-        _nameless(Layer(f"base {entry.name} ({layer.origin})", layer.document)) for layer in entry.layers
+    bases = _base_layers(catalog, base, chain) if base else []
+    below, above = (
+        [_nameless(Layer(f"base {entry.name} ({layer.origin})", layer.document)) for layer in layers]
+        for layers in entry.around_base()
     )
-    return [*predefined, *below, top]
+    return [*below, *bases, *above]
 
 
 def _base_of(layers: Sequence[Layer]) -> str | None:

@@ -160,6 +160,9 @@ class Settings(BaseSettings):
     connections: dict[str, dict[str, Any]] = Field(
         {}, description="by provider: what the `connection` of all its adapters starts from; an adapter's members win"
     )
+    reload_interval_s: float = Field(
+        1, ge=0, le=3600, description="seconds between two looks of the gateway at these files; 0 = it reads them once"
+    )
     plugins: PluginSettings = Field(PluginSettings(), description="which installed plugins are loaded")
     secrets: SecretSettings = Field(SecretSettings(), description="where secrets come from")
     policy: PolicySettings = Field(PolicySettings(), description="what callers may change")

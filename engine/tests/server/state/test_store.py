@@ -1,5 +1,6 @@
 import asyncio
 import json
+from contextlib import aclosing
 
 import pytest
 from dragoman.errors import DocumentError, NotSavedError, RevisionConflictError
@@ -90,9 +91,7 @@ async def test_of_many_at_a_time_exactly_one_wins(state, other):
 
 async def test_many_at_a_time_without_expectations_get_numbers_without_gaps(state, other):
     stores = [state.store, other.store]
-    saved = await asyncio.gather(
-        *(stores[n % 2].save("adapter", "mine", {"n": n}, by="alice") for n in range(20))
-    )
+    saved = await asyncio.gather(*(stores[n % 2].save("adapter", "mine", {"n": n}, by="alice") for n in range(20)))
     assert sorted(revision.number for revision in saved) == list(range(1, 21))
 
 
@@ -170,11 +169,12 @@ async def test_a_document_that_is_no_json_or_too_long_is_refused(state, document
 # --- seen by all -------------------------------------------------------------------------------------------------
 
 
-async def until(condition):
-    """Wait for a condition; the tests' own deadline ends a wait in vain."""
-    async with asyncio.timeout(10):
-        while not condition():
-            await asyncio.sleep(0.01)
+async def until(state, condition):
+    """Wait until a condition holds after a change; the deadline ends a wait in vain."""
+    async with asyncio.timeout(10), aclosing(state.store.watch()) as changes:
+        async for _ in changes:
+            if condition():
+                return
 
 
 async def test_a_change_is_in_memory_when_saving_returns(state):
@@ -186,21 +186,9 @@ async def test_a_change_is_in_memory_when_saving_returns(state):
 
 async def test_another_process_sees_a_change(state, other):
     saved = await state.store.save("adapter", "mine", DOCUMENT, by="alice")
-    await until(lambda: other.store.current("adapter") == {"mine": saved})
+    await until(other, lambda: other.store.current("adapter") == {"mine": saved})
     await other.store.delete("adapter", "mine", by="bob")
-    await until(lambda: state.store.current("adapter") == {})
-
-
-async def test_a_watcher_is_woken_by_every_change(state, other):
-    watching = aiter(other.store.watch())
-    await anext(watching)
-    for number in range(3):
-        await state.store.save("adapter", "mine", {"n": number}, by="alice")
-        async with asyncio.timeout(10):
-            while other.store.current("adapter").get("mine", None) is None or (
-                other.store.current("adapter")["mine"].document["n"] != number
-            ):
-                await anext(watching)
+    await until(state, lambda: state.store.current("adapter") == {})
 
 
 async def test_what_was_saved_before_is_there_after_a_restart(settings, state):

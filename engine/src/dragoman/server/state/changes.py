@@ -10,7 +10,7 @@ import asyncio
 import contextlib
 import logging
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from typing import Any
 
 from sqlalchemy import select, update
@@ -59,6 +59,7 @@ class Changes:
         self._database = database
         self._subscribers: dict[str, list[Refresh]] = {}
         self._seen: dict[str, int] = {}
+        self._refreshed: dict[str, asyncio.Event] = {}
         self._wake = asyncio.Event()
         self._looking = asyncio.Lock()
         self._task: asyncio.Task[None] | None = None
@@ -69,6 +70,13 @@ class Changes:
     def subscribe(self, topic: str, refresh: Refresh) -> None:
         """Call ``refresh`` after every change under a topic, and once at the start."""
         self._subscribers.setdefault(topic, []).append(refresh)
+
+    async def watch(self, topic: str) -> AsyncGenerator[None, None]:
+        """Yield once at the start, and after every change under a topic, when it has been read; several may be one."""
+        while True:
+            refreshed = self._refreshed.setdefault(topic, asyncio.Event())
+            yield
+            await refreshed.wait()
 
     @property
     def age_s(self) -> float:
@@ -94,6 +102,7 @@ class Changes:
                     for refresh in self._subscribers.get(topic, ()):
                         await refresh()
                     self._seen[topic] = number
+                    self._refreshed.pop(topic, asyncio.Event()).set()
             self._looked_at = time.monotonic()
 
     async def catch_up(self) -> None:

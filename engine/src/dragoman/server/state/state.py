@@ -6,11 +6,13 @@ import asyncio
 import logging
 from typing import Any, Self
 
+from dragoman.engine import Engine
 from dragoman.errors import StateError
 from dragoman.secrets import SecretStore
 from dragoman.server.state.audit import Audit
 from dragoman.server.state.changes import Changes
 from dragoman.server.state.database import Database, locate_database
+from dragoman.server.state.following import ConfigurationFiles, SavedDocuments
 from dragoman.server.state.keys import Keys
 from dragoman.server.state.ledger import Ledger
 from dragoman.server.state.migrating import migration_status, upgrade
@@ -37,6 +39,8 @@ class State:
         self.keys = Keys(database, self.changes)
         self.audit = Audit(database)
         self.ledger = Ledger(database, settings.locate(settings.store.directory) / JOURNAL_FOLDER, settings.store)
+        self._saved: SavedDocuments | None = None
+        self._files: ConfigurationFiles | None = None
 
     @classmethod
     async def open(cls, settings: Settings, secrets: SecretStore | None = None, *, serve: bool = True) -> Self:
@@ -63,8 +67,18 @@ class State:
             raise
         return state
 
+    async def attach(self, engine: Engine) -> None:
+        """Let the engine's catalogue follow what is saved, and its configuration's files, from now on."""
+        self._files = ConfigurationFiles(engine, self.settings.reload_interval_s)
+        await self._files.start()
+        self._saved = SavedDocuments(engine, self.store)
+        await self._saved.start()
+
     async def aclose(self) -> None:
         """Move what is booked, write what is pending, stop the background work and close the connections."""
+        for follower in (self._files, self._saved):
+            if follower is not None:
+                await follower.aclose()
         await self.changes.aclose()
         await asyncio.gather(self.ledger.aclose(), self.keys.aclose(), return_exceptions=True)
         await self.database.aclose()
@@ -83,6 +97,7 @@ class State:
                 "problem": self.changes.problem,
                 "seen_s_ago": round(self.changes.age_s, 1),
             },
+            "files": {"problem": self._files.problem if self._files else None},
             "ledger": {
                 "problem": self.ledger.problem,
                 "backlog_bytes": self.ledger.backlog_bytes,

@@ -6,7 +6,6 @@ document: numbers only grow, also over a deletion. Every change is in the audit 
 
 from __future__ import annotations
 
-import asyncio
 import datetime as dt
 import json
 from collections.abc import AsyncGenerator, Mapping, Sequence
@@ -83,7 +82,6 @@ class Store:
         self._changes = changes
         self._current: dict[str, Mapping[str, Revision]] = {}
         self._seen = -1
-        self._changed = asyncio.Event()
         changes.subscribe(TOPIC, self._refresh)
 
     # --- reading -------------------------------------------------------------------------------------------------
@@ -92,12 +90,9 @@ class Store:
         """Return the documents of a kind by name, without the deleted ones, from memory."""
         return self._current.get(kind, _NONE)
 
-    async def watch(self) -> AsyncGenerator[None, None]:
+    def watch(self) -> AsyncGenerator[None, None]:
         """Yield once at the start, and after every change, by whichever process; changes at a time count as one."""
-        while True:
-            changed = self._changed
-            yield
-            await changed.wait()
+        return self._changes.watch(TOPIC)
 
     async def list(self, kind: str, *, deleted: bool = False) -> Sequence[Revision]:
         """Return the current revision of every document of a kind, by name; ``deleted``: of the deleted ones too."""
@@ -267,8 +262,6 @@ class Store:
                 known[row["name"]] = _revision(row)
             self._seen = row["change"]
         self._current = {kind: MappingProxyType(known) for kind, known in found.items()}
-        self._changed.set()
-        self._changed = asyncio.Event()
 
 
 # --- one change --------------------------------------------------------------------------------------------------
