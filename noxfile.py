@@ -24,7 +24,7 @@ SOURCES = [str(folder / "src") for folder in (ENGINE, *PLUGINS.values())]
 TOOLS = nox.project.load_toml("pyproject.toml")
 
 #: The modules of the engine that a plugin may import; ARCHITECTURE.md says the same.
-PUBLIC = ("plugin", "errors", "messages", "events", "secret", "adapter", "provider", "hookspecs")
+PUBLIC = ("plugin", "errors", "messages", "events", "secret", "adapter", "provider", "hookspecs", "testing")
 
 #: The newcomer's first question, asked of what `build` has built.
 FIRST_COMMAND = ["chat", "Tell me about iterators"]
@@ -76,7 +76,7 @@ def tests(session: nox.Session) -> None:
 def plugins(session: nox.Session, name: str) -> None:
     """Run one plugin's tests with nothing but the engine and that plugin, without its LangChain door."""
     folder = PLUGINS[name]
-    session.install("./engine[testing]", _path(folder), *_test_needs(folder))
+    session.install("./engine[testing]", *_with_siblings(folder), *_test_needs(folder))
     session.run("pytest", str(folder), *session.posargs)
 
 
@@ -137,6 +137,7 @@ def new_plugin(session: nox.Session) -> None:
     if len(session.posargs) != 1:
         session.error("name the plugin: nox -s new_plugin -- NAME")
     folder = _new_plugin(session, session.posargs[0], Path("plugins"))
+    (folder / "ruff.toml").unlink()  # the repository's own settings hold
     session.log(f'{folder} is there; `nox -s "plugins({folder.name})"` runs its tests')
 
 
@@ -145,6 +146,13 @@ def new_plugin(session: nox.Session) -> None:
 
 def _path(folder: Path) -> str:
     return f"./{folder.as_posix()}"
+
+
+def _with_siblings(folder: Path) -> list[str]:
+    """Return a plugin's path, after those of the plugins of this repository that it builds on."""
+    needs = " ".join(nox.project.load_toml(folder / "pyproject.toml")["project"]["dependencies"])
+    siblings = [path for name, path in PLUGINS.items() if f"dragoman-{name}>" in needs]
+    return [*map(_path, siblings), _path(folder)]
 
 
 def _tools(group: str) -> list[str]:

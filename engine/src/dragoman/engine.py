@@ -59,6 +59,7 @@ from dragoman.provider import (
     SecretView,
     Session,
     Target,
+    Tls,
     WireReply,
     WireRequest,
 )
@@ -66,9 +67,8 @@ from dragoman.reloading import keep_what_worked
 from dragoman.resolve import AdapterLike, Resolved, resolve
 from dragoman.secret import Secret
 from dragoman.secrets import SecretStore
-from dragoman.secrets.snapshot import Snapshot
 from dragoman.sessions import Lease, OpenSessions, WholeAnswers, import_provider
-from dragoman.settings import Settings
+from dragoman.settings import AllowedHost, Settings
 from dragoman.transport.authorization import CredentialCache
 from dragoman.transport.codec_session import CodecSession, EmbedSession, RerankSession
 from dragoman.transport.line import Line
@@ -138,8 +138,11 @@ class Engine:
         self._providers: dict[str, Provider] = {}
         self._open: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, OpenSessions] = weakref.WeakKeyDictionary()
         self._threads = ThreadPoolExecutor(MAX_THREADS, thread_name_prefix="dragoman")
-        self._transports = TransportPool()
+        self._transports = TransportPool(run_blocking=self.run_blocking)
+        allowed = [AllowedHost.of(entry) for entry in self.settings.network.allowed_hosts]
+        self._checked_transports = TransportPool(allowed=allowed, run_blocking=self.run_blocking)
         self._context = _Context(self, self._transports, CredentialCache())
+        self._checked_context = _Context(self, self._checked_transports, CredentialCache())
 
     @classmethod
     def from_config(cls, config: str | Path | None = None, **flags: Any) -> Engine:
@@ -330,8 +333,17 @@ class Engine:
         inference: Mapping[str, Any] | None = None,
         *,
         caller: Caller | None = None,
+        trusted: bool = True,
     ) -> Resolved:
         """Return the effective adapter, with the origin of every value; what a call would use.
+
+        Args:
+            adapter: As in :meth:`chat`; ``override`` likewise.
+            override: One more layer.
+            inference: The call's own settings, the topmost layer.
+            caller: On whose behalf; the policy decides what they may override, and nothing of theirs is trusted.
+            trusted: False where the override, or the adapter as a document, is an API caller's: what it says about the
+                connection then leads to the public internet and to ``network.allowed_hosts``, and nowhere else.
 
         Raises:
             PolicyError: The caller may not change what ``override``, ``inference`` or the document change.
@@ -340,7 +352,7 @@ class Engine:
         if adapter is None:
             adapter = self._default_adapter(snapshot.catalog)
         if caller is None:
-            return snapshot.resolve(self.plugins, adapter, override, inference)
+            return snapshot.resolve(self.plugins, adapter, override, inference, trusted=trusted)
         resolved, changes = snapshot.resolve_for(
             caller, self.policy, self.plugins, adapter, override=override, inference=inference
         )
@@ -358,7 +370,7 @@ class Engine:
         resolved = await self.resolve(adapter, override)
         provider = await self._provider(resolved.description)
         build = functools.partial(provider.langchain, resolved.target)
-        context = BuildContext(await self._read_secrets())
+        context = await self._build_context()
         with self._redacting():
             return await self.run_blocking(build_model, build, resolved.settings, context, resolved.description.kind)
 
@@ -418,6 +430,7 @@ class Engine:
         if opened is not None:
             await opened.aclose()
         await self._transports.aclose()
+        await self._checked_transports.aclose()
 
     async def __aenter__(self) -> Engine:
         return self
@@ -511,11 +524,11 @@ class Engine:
 
     def _open_session(self, resolved: Resolved, provider: Provider) -> Session:
         if resolved.adapter.runtime != "langchain":
-            return provider.open(resolved.target, self._context)
+            return provider.open(resolved.target, self._context if resolved.trusted else self._checked_context)
         from dragoman.langchain_driver.session import LangChainSession
 
         build = functools.partial(provider.langchain, resolved.target)
-        return LangChainSession(build, self._read_secrets, resolved.description.kind)
+        return LangChainSession(build, self._build_context, resolved.description.kind)
 
     def _default_adapter(self, catalog: Catalog) -> str:
         if self.settings.default_adapter is None:
@@ -530,8 +543,8 @@ class Engine:
             return await self.run_blocking(lambda: self.secrets)
         return self._secrets
 
-    async def _read_secrets(self) -> Snapshot:
-        return await (await self._store()).load()
+    async def _build_context(self) -> BuildContext:
+        return BuildContext(await (await self._store()).load(), self.settings.langchain.classes)
 
     async def _current(self) -> _Snapshot:
         store = await self._store()
@@ -664,13 +677,13 @@ class _Snapshot:
         inference: Mapping[str, Any] | None,
     ) -> tuple[Resolved, tuple[Change, ...]]:
         """Return what a caller may call, and the privileged fields that are changed for it."""
-        key = (caller.rights, _asked_key(adapter, override, inference) or b"")
+        key = (caller.rights, _asked_key(adapter, override, inference, trusted=False) or b"")
         found = self._allowed.get(key)
         if found is None:
             changes = policy.check(
                 caller.rights, self.catalog, plugins, adapter, override=override, inference=inference
             )
-            found = self.resolve(plugins, adapter, override, inference), changes
+            found = self.resolve(plugins, adapter, override, inference, trusted=False), changes
             if key[1]:
                 _keep(self._allowed, key, found)
         return found
@@ -681,24 +694,26 @@ class _Snapshot:
         adapter: AdapterLike,
         override: Mapping[str, Any] | None,
         inference: Mapping[str, Any] | None,
+        *,
+        trusted: bool,
     ) -> Resolved:
-        key = _asked_key(adapter, override, inference)
+        key = _asked_key(adapter, override, inference, trusted=trusted)
         if key is None:
-            return resolve(self.catalog, plugins, adapter, override, inference)
+            return resolve(self.catalog, plugins, adapter, override, inference, trusted=trusted)
         found = self._resolved.get(key)
         if found is None:
-            found = resolve(self.catalog, plugins, adapter, override, inference)
+            found = resolve(self.catalog, plugins, adapter, override, inference, trusted=trusted)
             _keep(self._resolved, key, found)
         return found
 
 
 def _asked_key(
-    adapter: AdapterLike, override: Mapping[str, Any] | None, inference: Mapping[str, Any] | None
+    adapter: AdapterLike, override: Mapping[str, Any] | None, inference: Mapping[str, Any] | None, *, trusted: bool
 ) -> bytes | None:
     """Return what was asked as bytes; ``None`` where it is not JSON: resolving says what is wrong with it."""
     named = adapter.as_document() if isinstance(adapter, Adapter) else adapter
     try:
-        return orjson.dumps((named, override, inference))
+        return orjson.dumps((named, override, inference, trusted))
     except TypeError:
         return None
 
@@ -720,14 +735,17 @@ class _Context:
     async def secret(self, name: str) -> Secret:
         return await self._engine.secrets.get(name)
 
-    def codec_session(self, codec: Codec, authorizer: Authorizer) -> Session:
-        return CodecSession(codec, Line(authorizer, self._transports, self._cache))
+    def codec_session(self, codec: Codec, authorizer: Authorizer, *, tls: Tls | None = None) -> Session:
+        return CodecSession(codec, self._line(authorizer, tls))
 
-    def embed_session(self, codec: EmbedCodec, authorizer: Authorizer) -> Session:
-        return EmbedSession(codec, Line(authorizer, self._transports, self._cache))
+    def embed_session(self, codec: EmbedCodec, authorizer: Authorizer, *, tls: Tls | None = None) -> Session:
+        return EmbedSession(codec, self._line(authorizer, tls))
 
-    def rerank_session(self, codec: RerankCodec, authorizer: Authorizer) -> Session:
-        return RerankSession(codec, Line(authorizer, self._transports, self._cache))
+    def rerank_session(self, codec: RerankCodec, authorizer: Authorizer, *, tls: Tls | None = None) -> Session:
+        return RerankSession(codec, self._line(authorizer, tls))
+
+    def _line(self, authorizer: Authorizer, tls: Tls | None) -> Line:
+        return Line(authorizer, self._transports, self._cache, tls=tls)
 
     def payload(self, target: Target) -> Payload:
         from dragoman.mapping import compile_payload
@@ -744,8 +762,8 @@ class _Context:
 
         return compile_rerank_payload(_mapping_of(target))
 
-    async def send(self, request: WireRequest, limits: Limits) -> WireReply:
-        transport = await self._transports.transport()
+    async def send(self, request: WireRequest, limits: Limits, *, tls: Tls | None = None) -> WireReply:
+        transport = await self._transports.transport(tls)
         return await transport.send(request, limits)
 
     async def credentials(self, authorizer: Authorizer) -> Credentials:

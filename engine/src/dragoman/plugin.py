@@ -6,6 +6,7 @@ The contract's version is not among it: a plugin writes down the one it was made
 from dragoman.adapter import EmbedInference, Inference, Limits, PayloadMapping, Prompt, RerankInference, slug
 from dragoman.hookspecs import hookimpl
 from dragoman.provider import (
+    DEPLOYMENT_ONLY,
     Authorizer,
     CallObservation,
     CallSettings,
@@ -25,6 +26,8 @@ from dragoman.provider import (
     ImporterDescription,
     ImportTools,
     LangChainContext,
+    LangChainProvider,
+    ModelRules,
     NoAuth,
     Payload,
     PredefinedAdapter,
@@ -38,13 +41,16 @@ from dragoman.provider import (
     SecretSourceDescription,
     SecretView,
     Session,
+    Shown,
     StreamDecoder,
     Target,
+    Tls,
     WireReply,
     WireRequest,
 )
 
 __all__ = [
+    "DEPLOYMENT_ONLY",
     "Authorizer",
     "CallObservation",
     "CallSettings",
@@ -66,7 +72,9 @@ __all__ = [
     "ImporterDescription",
     "Inference",
     "LangChainContext",
+    "LangChainProvider",
     "Limits",
+    "ModelRules",
     "NoAuth",
     "Payload",
     "PayloadMapping",
@@ -83,8 +91,10 @@ __all__ = [
     "SecretSourceDescription",
     "SecretView",
     "Session",
+    "Shown",
     "StreamDecoder",
     "Target",
+    "Tls",
     "WireReply",
     "WireRequest",
     "hookimpl",

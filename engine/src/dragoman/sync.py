@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Coroutine, Iterator, Mapping, Sequence
+import weakref
+from collections.abc import AsyncGenerator, Coroutine, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Self, TypeVar
 
@@ -17,14 +18,72 @@ from dragoman.resolve import AdapterLike, Resolved
 T = TypeVar("T")
 
 
+class LoopThread:
+    """An event loop in a thread of its own, for callers that have none. Safe to share among threads."""
+
+    def __init__(self) -> None:
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, name="dragoman-loop", daemon=True)
+        self._thread.start()
+
+    @property
+    def is_running(self) -> bool:
+        """Whether it takes work; false once it is closed, and in the child of a fork."""
+        return self._thread.is_alive() and not self._loop.is_closed()
+
+    def run(self, work: Coroutine[Any, Any, T]) -> T:
+        """Run a coroutine on the loop, and wait for it; what interrupts the waiting cancels it."""
+        future = asyncio.run_coroutine_threadsafe(work, self._loop)
+        try:
+            return future.result()
+        except BaseException:
+            future.cancel()
+            raise
+
+    def iterate(self, items: AsyncGenerator[T, None]) -> Iterator[T]:
+        """Yield what an asynchronous generator yields; leaving early, or closing this one, closes it."""
+        try:
+            while (item := self.run(_following(items))) is not None:
+                yield item
+        finally:
+            self.run(items.aclose())
+
+    def close(self) -> None:
+        """End the thread; connections that were opened on its loop close."""
+        if self._loop.is_closed():
+            return
+        if threading.current_thread() is self._thread:  # the garbage collector may call from anywhere
+            self._loop.create_task(self._loop.shutdown_asyncgens()).add_done_callback(lambda _: self._loop.stop())
+            return
+        self.run(self._loop.shutdown_asyncgens())
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join()
+        self._loop.close()
+
+
+_THREADS: weakref.WeakKeyDictionary[Engine, LoopThread] = weakref.WeakKeyDictionary()
+_STARTING = threading.Lock()
+
+
+def loop_thread_of(engine: Engine) -> LoopThread:
+    """Return the one thread that drives this engine for synchronous callers; it ends with the engine, or the process.
+
+    For faces that are handed an engine and do not own it; a :class:`SyncEngine` has a thread of its own.
+    """
+    with _STARTING:
+        thread = _THREADS.get(engine)
+        if thread is None or not thread.is_running:
+            thread = _THREADS[engine] = LoopThread()
+            weakref.finalize(engine, thread.close)
+        return thread
+
+
 class SyncEngine:
     """An engine for programs without an event loop. Close it, or use it as ``with``; safe to share among threads."""
 
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
-        self._loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(target=self._loop.run_forever, name="dragoman-loop", daemon=True)
-        self._thread.start()
+        self.thread = LoopThread()
 
     @classmethod
     def from_config(cls, config: str | Path | None = None, **flags: Any) -> Self:
@@ -48,12 +107,7 @@ class SyncEngine:
 
     def stream(self, adapter: AdapterLike | None, messages: MessagesLike, **rest: Any) -> Iterator[Event]:
         """Yield the answer's events; leaving the loop early, or closing the generator, stops the provider's work."""
-        events = aiter(self.engine.stream(adapter, messages, **rest))
-        try:
-            while (event := self.run(_following(events))) is not None:
-                yield event
-        finally:
-            self.run(events.aclose())
+        return self.thread.iterate(aiter(self.engine.stream(adapter, messages, **rest)))
 
     def dry_run(self, adapter: AdapterLike | None, messages: MessagesLike, **rest: Any) -> DryRun:
         """Return the exact request, and send nothing; see :meth:`dragoman.Engine.dry_run`."""
@@ -73,22 +127,14 @@ class SyncEngine:
 
     def run(self, work: Coroutine[Any, Any, T]) -> T:
         """Run any coroutine of the engine on the engine's loop, and wait for it."""
-        future = asyncio.run_coroutine_threadsafe(work, self._loop)
-        try:
-            return future.result()
-        except BaseException:
-            future.cancel()
-            raise
+        return self.thread.run(work)
 
     def close(self) -> None:
         """Close connections and end the thread."""
-        if self._loop.is_closed():
+        if not self.thread.is_running:
             return
         self.run(self.engine.aclose())
-        self.run(self._loop.shutdown_asyncgens())
-        self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join()
-        self._loop.close()
+        self.thread.close()
 
     def __enter__(self) -> Self:
         return self
@@ -97,6 +143,5 @@ class SyncEngine:
         self.close()
 
 
-async def _following(events: Any) -> Event | None:
-    event: Event | None = await anext(events, None)
-    return event
+async def _following(items: AsyncGenerator[T, None]) -> T | None:
+    return await anext(items, None)

@@ -65,7 +65,7 @@ class Policy:
         if name is not None and not override and not inference:
             return ()
         try:
-            before, after = expand_both(catalog, adapter, override, inference)
+            before, after = expand_both(catalog, plugins, adapter, override, inference)
         except AdapterNotFoundError:
             if rights.role == "admin":
                 raise

@@ -72,7 +72,7 @@ class Application:
         """
         await self.engine.run_blocking(lambda: self.engine.secrets)
         self.state = await State.open(self.settings, self.engine.secrets)
-        await self.engine.catalog()
+        await self.state.attach(self.engine)
         self.gateway = Gateway(
             self.engine, self.state, self._authenticator(self.state), settings=self.settings.server, log=self._log
         )

@@ -6,6 +6,7 @@ from dragoman.plugin import ImporterDescription, ProviderDescription, SecretSour
 
 from dragoman_aws.bedrock.connection import BedrockConnection
 from dragoman_aws.bedrock.inference import BedrockInference
+from dragoman_aws.bedrock.rules import RULES
 from dragoman_aws.sagemaker.connection import SageMakerConnection
 from dragoman_aws.secrets_manager import SecretsManagerSettings
 
@@ -30,6 +31,7 @@ def dragoman_providers() -> list[ProviderDescription]:
             inference=BedrockInference,
             credentials={**_KEYS, "api_key": "AWS_BEARER_TOKEN_BEDROCK"},
             mapping=True,
+            rules=RULES,
         ),
         ProviderDescription(
             kind="sagemaker",

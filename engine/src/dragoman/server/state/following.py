@@ -108,7 +108,8 @@ def saved_of(store: Store) -> Saved:
 
 
 def _layers(revisions: Mapping[str, Revision]) -> dict[str, Layer]:
-    return {name: Layer(revision.origin, revision.document) for name, revision in revisions.items()}
+    # They came through the API, so their addresses are checked as those of any caller.
+    return {name: Layer(revision.origin, revision.document, trusted=False) for name, revision in revisions.items()}
 
 
 def _documents(folder: Path) -> list[Path]:

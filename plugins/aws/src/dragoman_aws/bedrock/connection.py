@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
-from dragoman.plugin import Connection
+from dragoman.plugin import Connection, Shown
 from pydantic import AfterValidator, Field
 
 from dragoman_aws.bedrock.families import FAMILIES, SETTINGS
@@ -51,7 +51,7 @@ class Guardrail(Connection):
 class BedrockConnection(AwsConnection):
     """Bedrock in one region, called as one identity."""
 
-    auth: BedrockAuth = Field(AwsDefaultAuth(), description="where the credentials come from")
+    auth: Annotated[BedrockAuth, Shown()] = Field(AwsDefaultAuth(), description="where the credentials come from")
     family: KnownFamily | None = Field(
         None, description="the model's family, for settings of its own such as top_k; absent = that of base_model"
     )
