@@ -33,9 +33,10 @@ have begun go on for server.grace_s seconds. Requests are logged to stderr, one 
 @global_options
 @pass_invocation
 def serve(invocation: Invocation, /, host: str | None, port: int | None, no_auth: bool) -> None:
-    """Serve every adapter to OpenAI's clients: one door with keys, roles, a policy and a ledger.
+    """Serve every adapter to OpenAI's clients.
 
-    Callers present a key (`dragoman keys create`) or a token of an issuer that the settings name.
+    One door to all of them, with keys, roles, a policy for what callers may change, and a ledger. Callers present a
+    key (`dragoman keys create`) or a token of an issuer that the settings name.
     """
     try:
         from dragoman.server.serving import serve as run

@@ -12,7 +12,7 @@ import orjson
 
 from dragoman.adapter import Operation
 from dragoman.engine import Engine
-from dragoman.events import Reported, Usage
+from dragoman.events import Usage
 from dragoman.gateway_settings import ServerSettings
 from dragoman.policy import Caller
 from dragoman.server.authentication import Authenticator
@@ -195,8 +195,7 @@ class Gateway:
         async with aclosing(aiter(stream)) as events:
             opening, piece = frames.first(), b""
             async for event in events:  # until the answer begins, or fails with a status of its own
-                piece = frames.frame(event)
-                if type(event) is not Reported:
+                if piece := frames.frame(event):
                     break
             call.has_begun()
             await exchange.begin(200, STREAM_HEADERS)
