@@ -45,10 +45,29 @@ I_co = TypeVarWithDefault("I_co", bound=InferenceSettings, default=Inference, co
 # --- what a plugin describes -------------------------------------------------------------------------------------
 
 
+class Identity(NamedTuple):
+    """A field of a connection by which calls take on another identity, such as the ARN of a role to assume.
+
+    A caller may change it only to what the deployment's allow list holds, whatever else the policy allows.
+
+    Args:
+        path: The field, dotted, from the connection on; ``*`` stands for one place of a list: ``roles.*.arn``.
+        prescribed: Fields beside it that the allow list prescribes along with the value: ``external_id``.
+    """
+
+    path: str
+    prescribed: tuple[str, ...] = ()
+
+
 class Connection(BaseModel):
-    """Base of a provider's connection model: unknown members are refused, values never change."""
+    """Base of a provider's connection model: unknown members are refused, values never change.
+
+    ``identities`` names the fields that take on another identity; see :class:`Identity`.
+    """
 
     model_config = {"extra": "forbid", "frozen": True, "protected_namespaces": ()}
+
+    identities: ClassVar[tuple[Identity, ...]] = ()
 
 
 class Shown:
