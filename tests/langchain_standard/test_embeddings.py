@@ -26,7 +26,7 @@ def _openai(request: Received) -> Reply:
     texts = asked["input"] if isinstance(asked["input"], list) else [asked["input"]]
     data = [{"object": "embedding", "index": i, "embedding": _vector(text)} for i, text in enumerate(texts)]
     usage = {"prompt_tokens": 5, "total_tokens": 5}
-    return Reply.json({"object": "list", "data": data, "model": asked["model"], "usage": usage})
+    return Reply.json({"object": "list", "data": data, "model": "e-1", "usage": usage})
 
 
 def _cohere(request: Received) -> Reply:
@@ -50,7 +50,13 @@ class Row(NamedTuple):
 
 def _bedrock_members(url: str) -> dict[str, Any]:
     connection = {"region": "us-east-1", "endpoint_url": url, "auth": {"kind": "aws_keys"}}
-    return {"provider": "bedrock", "model": "amazon.titan-embed-text-v2:0", "connection": connection}
+    model = "amazon.titan-embed-text-v2:0"
+    return {"provider": "bedrock", "model": model, "base_model": model, "connection": connection}
+
+
+def _http_members(url: str) -> dict[str, Any]:
+    connection = {"url": f"{url}/v1/embeddings"}
+    return {"provider": "http", "model": "e-1", "connection": connection, "mapping": {"preset": "openai-embeddings"}}
 
 
 ROWS = (
@@ -79,6 +85,7 @@ ROWS = (
         _cohere,
         ("COHERE_API_KEY",),
     ),
+    Row("Http", _http_members, _openai),
 )
 
 
