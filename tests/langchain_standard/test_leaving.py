@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import pickle
 import subprocess
 import sys
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
+from operator import methodcaller
 from pathlib import Path
 
 import pytest
@@ -94,11 +94,6 @@ def test_a_batch_goes_out_at_once(upstream: Upstream) -> None:
 # --- another process --------------------------------------------------------------------------------------------------
 
 
-def ask(pickled: bytes) -> str:
-    model = pickle.loads(pickled)  # noqa: S301  (the test's own bytes)
-    return str(model.invoke("Hi").text)
-
-
 @pytest.mark.parametrize("method", ["spawn", "fork"])
 @pytest.mark.filterwarnings("ignore:.*multi-threaded, use of fork:DeprecationWarning")
 def test_a_model_works_in_another_process(upstream: Upstream, tmp_path: Path, method: str) -> None:
@@ -107,7 +102,7 @@ def test_a_model_works_in_another_process(upstream: Upstream, tmp_path: Path, me
     model = ChatDragoman(adapter=document(upstream), config=tmp_path, temperature=0)
     here = model.invoke("Hi").text
     with ProcessPoolExecutor(1, mp_context=get_context(method)) as pool:
-        assert pool.submit(ask, pickle.dumps(model)).result() == here
+        assert pool.submit(methodcaller("invoke", "Hi"), model).result().text == here
 
 
 PROGRAM = """
