@@ -728,15 +728,15 @@ class Provider:
 class LangChainProvider(Provider):
     """A provider that is one LangChain chat model: a subclass names the class, and that is all.
 
-    The model is built as :meth:`LangChainContext.chat_model` says, with what the adapter's ``connection`` sets as
-    further arguments. Describe it with ``native=False``.
+    The model is built as :meth:`LangChainContext.chat_model` says, with the members of the connection as further
+    arguments. Describe it with ``native=False``.
     """
 
     #: ``module:Class``, imported on first use.
     model_class: ClassVar[str]
 
     def langchain(self, target: Target, settings: CallSettings, context: LangChainContext) -> Any:
-        return context.chat_model(self.model_class, target, settings, target.connection.model_dump(exclude_unset=True))
+        return context.chat_model(self.model_class, target, settings, target.connection.model_dump(exclude_none=True))
 
 
 class LangChainContext(Protocol):
