@@ -7,6 +7,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from dragoman.adapter import Operation
 from dragoman.errors import ProviderError
 from dragoman.events import FinishReason, Ranked
 from dragoman.messages import ToolCall
@@ -117,9 +118,10 @@ class ProviderCase:
     model_kwargs_in: str | None = None
 
     @property
-    def operation(self) -> str:
+    def operation(self) -> Operation:
         """What the document is for: ``chat``, ``embed`` or ``rerank``."""
-        return str(self.document.get("operation", "chat"))
+        operation: Operation = self.document.get("operation", "chat")
+        return operation
 
     def at(self, url: str) -> ProviderCase:
         """Return the case with its document addressed to an upstream."""
