@@ -3,11 +3,24 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
 from dragoman.errors import AuthenticationError
-from dragoman.testing.contract import Answer, ProviderCase, ProviderContract, Reply, Wire
+from dragoman.events import Ranked
+from dragoman.testing.contract import (
+    Answer,
+    EmbedContract,
+    EmbedWire,
+    ProviderCase,
+    ProviderContract,
+    Received,
+    Reply,
+    RerankContract,
+    RerankWire,
+    Wire,
+)
 
 FINISH = {"stop": "COMPLETE", "length": "MAX_TOKENS", "tool_calls": "TOOL_CALL"}
 
@@ -67,4 +80,69 @@ class TestCohere(ProviderContract):
             wire=CohereWire(),
             supports=SETTINGS | MESSAGES | TOOLS,
             errors={498: AuthenticationError},
+        )
+
+
+class CohereEmbedWire(EmbedWire):
+    """What Cohere sends for texts."""
+
+    max_texts = 96
+
+    def texts(self, sent: Received) -> Sequence[str]:
+        texts: list[str] = sent.json()["texts"]
+        return texts
+
+    def vectors(self, vectors: Sequence[Sequence[float]], input_tokens: int, sent: Received) -> Reply:
+        return Reply.json(
+            {
+                "id": "e-1",
+                "embeddings": {"float": vectors},
+                "texts": sent.json()["texts"],
+                "meta": {"billed_units": {"input_tokens": input_tokens}},
+                "response_type": "embeddings_by_type",
+            }
+        )
+
+    def error(self, status: int, message: str) -> Reply:
+        return Reply.json({"id": "e-1", "message": message}, status)
+
+
+class TestCohereEmbed(EmbedContract):
+    @pytest.fixture
+    def case(self) -> ProviderCase:
+        return ProviderCase(
+            kind="cohere",
+            document={"operation": "embed", "model": "embed-v4.0", "connection": {"base_url": "{upstream}"}},
+            wire=CohereEmbedWire(),
+            supports={"dimensions", "input_type", "truncate", "encodings", "purpose"},
+            values={"truncate": "END", "encodings": ["int8"], "input_type": "clustering"},
+        )
+
+
+class CohereRerankWire(RerankWire):
+    """What Cohere sends for documents."""
+
+    max_documents = 1000
+
+    def documents(self, sent: Received) -> Sequence[str]:
+        documents: list[str] = sent.json()["documents"]
+        return documents
+
+    def ranking(self, ranked: Sequence[Ranked], sent: Received) -> Reply:
+        best = ranked[: sent.json().get("top_n")]
+        results = [{"index": one.index, "relevance_score": one.score} for one in best]
+        return Reply.json({"id": "r-1", "results": results, "meta": {"billed_units": {"search_units": 1}}})
+
+    def error(self, status: int, message: str) -> Reply:
+        return Reply.json({"id": "e-1", "message": message}, status)
+
+
+class TestCohereRerank(RerankContract):
+    @pytest.fixture
+    def case(self) -> ProviderCase:
+        return ProviderCase(
+            kind="cohere",
+            document={"operation": "rerank", "model": "rerank-v3.5", "connection": {"base_url": "{upstream}"}},
+            wire=CohereRerankWire(),
+            supports={"max_tokens_per_document"},
         )
