@@ -268,15 +268,15 @@ _MESSAGE_MEMBERS = frozenset(
 )
 
 
-_TEXT_ROLES: tuple[Any, ...] = ("user", "assistant", "system", "developer")
+_TEXT_ROLES = ("user", "assistant", "system", "developer")
 
 
 def _plain(raw: Any) -> Message | None:
     """Return a message that is one, or that has a role and a text alone: nearly all, read in few steps."""
     if isinstance(raw, Message):
         return raw
-    if type(raw) is dict and len(raw) == 2 and (role := raw.get("role")) in _TEXT_ROLES:
-        text = raw.get("content")
+    if type(raw) is dict and len(raw) == 2 and raw.get("role") in _TEXT_ROLES:
+        role, text = raw["role"], raw.get("content")
         return Message(role, (Text(text),)) if type(text) is str else None
     return None
 
