@@ -109,6 +109,11 @@ def test_an_explicit_folder_counts_without_a_file(folder: Path) -> None:
         (b"[secrets]\nttl_s = nan", "secrets.ttl_s should be a finite number"),
         (b"[plugins]\nallow = 'openai'", "plugins.allow should be a valid list"),
         (b"secrets = 3", "dragoman.toml: secrets should be"),
+        (b"[store]\nurl = 'mysql://h/d'", "store.url names no database that is supported; write sqlite:///path or"),
+        (b"[store]\nurl = 'app.db'", "store.url names no database that is supported"),
+        (b"[store]\nurl = 'postgresql://me:canary@h/d'", "store.url holds a password; put the whole URL into a secret"),
+        (b"[store]\nurl = 'postgresql://h/d?user=me&password=canary'", "store.url holds a password"),
+        (b"[store]\nledger_interval_s = 0", "store.ledger_interval_s should be greater than 0"),
         (b"[[secrets.sources]]\npath = 'a'", 'secrets.sources entry 1 has no kind, for example kind = "file"'),
     ],
 )
@@ -120,6 +125,7 @@ def test_a_wrong_file_is_refused_with_its_name_the_setting_and_what_to_do(
         Settings.load()
     assert str(folder / "dragoman.toml") in str(caught.value)
     assert "\n" not in str(caught.value)
+    assert "canary" not in str(caught.value)
 
 
 def test_everything_that_is_wrong_is_told_at_once(folder: Path) -> None:
@@ -148,6 +154,7 @@ WRITTEN: dict[str, tuple[str, str, dict[str, Any]]] = {
         '{"bedrock": {"region": "e"}}',
         {"connections": {"bedrock": {"region": "flag"}}},
     ),
+    "reload_interval_s": ("reload_interval_s = 5", "6", {"reload_interval_s": 7}),
     "plugins.allow": ('[plugins]\nallow = ["f"]', '["e"]', {"plugins": {"allow": ["flag"]}}),
     "plugins.block": ('[plugins]\nblock = ["f"]', '["e"]', {"plugins": {"block": ["flag"]}}),
     "secrets.sources": (
@@ -171,7 +178,50 @@ WRITTEN: dict[str, tuple[str, str, dict[str, Any]]] = {
         '["e.internal:8000"]',
         {"network": {"allowed_hosts": ["10.0.0.0/8"]}},
     ),
+    "policy.rules": (
+        '[[policy.rules]]\npaths = ["f"]\nrole = "user"',
+        '[{"paths": ["e"], "role": "user"}]',
+        {"policy": {"rules": [{"paths": ["flag"], "role": "user"}]}},
+    ),
+    "policy.identities": (
+        '[[policy.identities]]\npath = "p"\nvalue = "f"',
+        '[{"path": "p", "value": "e"}]',
+        {"policy": {"identities": [{"path": "p", "value": "flag"}]}},
+    ),
+    "policy.secrets": ('[policy]\nsecrets = ["f"]', '["e"]', {"policy": {"secrets": ["flag"]}}),
+    "policy.langchain_runtime": (
+        "[policy]\nlangchain_runtime = true",
+        "false",
+        {"policy": {"langchain_runtime": True}},
+    ),
+    "server.host": ('[server]\nhost = "f"', "e", {"server": {"host": "flag"}}),
+    "server.port": ("[server]\nport = 1", "2", {"server": {"port": 3}}),
+    "server.issuers": (
+        '[[server.issuers]]\nissuer = "f"\njwks_url = "https://i.test"\naudience = ["a"]',
+        '[{"issuer": "e", "jwks_url": "https://i.test", "audience": ["a"]}]',
+        {"server": {"issuers": [{"issuer": "flag", "jwks_url": "https://i.test", "audience": ["a"]}]}},
+    ),
+    "server.trusted_proxies": (
+        '[server]\ntrusted_proxies = ["10.0.0.0/8"]',
+        '["10.0.0.1"]',
+        {"server": {"trusted_proxies": ["::1"]}},
+    ),
+    "server.max_body_bytes": ("[server]\nmax_body_bytes = 2000", "2001", {"server": {"max_body_bytes": 2002}}),
+    "server.max_concurrency": ("[server]\nmax_concurrency = 10", "11", {"server": {"max_concurrency": 12}}),
+    "server.body_timeout_s": ("[server]\nbody_timeout_s = 1", "2", {"server": {"body_timeout_s": 3}}),
+    "server.write_timeout_s": ("[server]\nwrite_timeout_s = 1", "2", {"server": {"write_timeout_s": 3}}),
+    "server.grace_s": ("[server]\ngrace_s = 1", "2", {"server": {"grace_s": 3}}),
+    "store.url": ('[store]\nurl = "sqlite:///f"', "sqlite:///e", {"store": {"url": "postgresql://me@flag/d"}}),
+    "store.url_secret": ('[store]\nurl_secret = "f"', "e", {"store": {"url_secret": "flag"}}),
+    "store.directory": ('[store]\ndirectory = "f"', "e", {"store": {"directory": "flag"}}),
+    "store.migrate": ("[store]\nmigrate = false", "true", {"store": {"migrate": False}}),
+    "store.pool_size": ("[store]\npool_size = 1", "2", {"store": {"pool_size": 3}}),
+    "store.ledger_interval_s": ("[store]\nledger_interval_s = 1", "2", {"store": {"ledger_interval_s": 3}}),
+    "store.ledger_sync": ('[store]\nledger_sync = "off"', "always", {"store": {"ledger_sync": "batch"}}),
 }
+
+#: Settings with fewer values than there are places to write one.
+FEW_VALUES = {"stage": 3, "policy.langchain_runtime": 2, "store.migrate": 2, "store.ledger_sync": 3}
 
 
 def test_the_table_of_precedence_has_every_setting() -> None:
@@ -190,7 +240,7 @@ def test_default_then_file_then_environment_then_flag(name: str, folder: Path, m
     seen.append(origin(Settings.load(**flags), name))
     assert [where for _, where in seen] == ["default", f"file {file}", f"environment {variable}", "flag"]
     values = [json.dumps(value) for value, _ in seen]
-    assert len(set(values)) == (3 if name == "stage" else 4)
+    assert len(set(values)) == FEW_VALUES.get(name, 4)
 
 
 def test_a_flag_that_was_not_given_changes_nothing(folder: Path) -> None:
@@ -291,7 +341,7 @@ def test_the_list_of_settings_is_json(folder: Path) -> None:
     write(folder / "dragoman.toml", '[[secrets.sources]]\nkind = "file"\npath = "s.json"')
     shown = Settings.load().origins()
     assert isinstance(shown[0], SettingOrigin)
-    assert json.loads(json.dumps(shown))[7][1] == [{"kind": "file", "path": "s.json"}]
+    assert json.loads(json.dumps(shown))[8][1] == [{"kind": "file", "path": "s.json"}]
 
 
 def test_settings_survive_pickling(folder: Path) -> None:

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ParamSpec, Protocol, TypeVar
 
-from dragoman.adapter import NAME_PATTERN, Adapter
-from dragoman.catalog import Catalog, Entry, Failure
+from dragoman.adapter import NAME_PATTERN, Adapter, check_document
+from dragoman.catalog import SAVED_AS, Catalog, Entry, Failure, Saved
 from dragoman.documents import write_document
 from dragoman.errors import DocumentError, DragomanError, Problem
 from dragoman.merge import Layer
@@ -114,6 +114,21 @@ class Adapters:
         path = await self._engine.run_blocking(_write, folder, name, document)
         await self._engine.reload()
         return path
+
+    async def try_saved(self, name: str, document: Mapping[str, Any]) -> Resolved:
+        """Return what an adapter would become with this document saved at run time, and save nothing.
+
+        Raises:
+            DragomanError: It would not hold, or not resolve; every problem with its path.
+        """
+        subject = f"adapter {name}"
+        if not NAME_PATTERN.match(name):
+            raise DocumentError(subject, [Problem("name", "is not a plain name", "for example my-model")])
+        if document.get("name", name) != name:
+            raise DocumentError(subject, [Problem("name", f"is {document['name']!r}, and it is saved as {name!r}")])
+        check_document(document, subject)
+        catalog = (await self._engine.catalog()).with_saved(Saved({name: Layer(f"{SAVED_AS}draft", document)}))
+        return resolve(catalog, self._engine.plugins, name)
 
     async def _summary(self, entry: Entry, default: str | None) -> AdapterSummary:
         problem, resolved = None, None

@@ -1,4 +1,4 @@
-"""Which adapters exist: those of plugins, those of the configuration folder, and what failed beside them.
+"""Which adapters exist: those of plugins, those of the configuration folder, saved ones, and what failed beside them.
 
 A catalogue is a snapshot. It holds sparse documents as they were written; :mod:`dragoman.resolve` makes them effective.
 """
@@ -22,15 +22,19 @@ from dragoman.merge import Layer
 from dragoman.plugins import Plugins
 from dragoman.provider import PredefinedAdapter, SecretView
 
-#: How the origin of a plugin's predefined adapter begins.
+#: How the origin of a plugin's predefined adapter begins, and of one that was saved at run time.
 PREDEFINED_BY = "plugin "
+SAVED_AS = "saved "
+#: What the reason of a failure ends with where a file was good when it was read before.
+KEPT = "; what it said before stays in use"
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
     """One adapter: its layers from low to high, each a sparse document with its origin.
 
-    An adapter of the configuration folder that has the name of a plugin's predefined one lies over it: two layers.
+    An adapter of the configuration folder that has the name of a plugin's predefined one lies over it, and one that
+    was saved at run time over both: up to three layers.
     """
 
     name: str
@@ -40,6 +44,11 @@ class Entry:
     def source(self) -> str:
         """Where the adapter comes from, for a person."""
         return " over ".join(layer.origin for layer in reversed(self.layers))
+
+    def around_base(self) -> tuple[tuple[Layer, ...], tuple[Layer, ...]]:
+        """Return the layers below the adapter's ``base`` and those above it: predefined ones lie below."""
+        below = [layer for layer in self.layers[:-1] if layer.origin.startswith(PREDEFINED_BY)]
+        return tuple(below), self.layers[len(below) :]
 
     @property
     def document(self) -> Mapping[str, Any]:
@@ -54,17 +63,30 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """Something that should be an adapter or an inference configuration and is not, and why."""
+    """Something that should be an adapter or an inference configuration and is not, and why.
+
+    ``kept``: what it was before, when it was good, stays in use.
+    """
 
     where: str
     reason: str
+    kept: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Saved:
+    """Documents that were saved at run time, by name. A layer's origin begins with :data:`SAVED_AS`."""
+
+    adapters: Mapping[str, Layer] = field(default_factory=dict)
+    configurations: Mapping[str, Layer] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class Catalog:
     """A snapshot of the adapters and the inference configurations, and of what failed to become one.
 
-    ``connections`` holds, by provider, the layer that the settings put under every adapter of it.
+    ``connections`` holds, by provider, the layer that the settings put under every adapter of it; ``files`` what each
+    good file said, as it was read; ``alias_failures`` are among the ``failures``.
     """
 
     entries: Mapping[str, Entry] = field(default_factory=dict)
@@ -72,6 +94,8 @@ class Catalog:
     failures: tuple[Failure, ...] = ()
     by_alias: Mapping[str, str] = field(default_factory=dict)
     connections: Mapping[str, Layer] = field(default_factory=dict)
+    files: Mapping[Path, Mapping[str, Any]] = field(default_factory=dict)
+    alias_failures: tuple[Failure, ...] = ()
 
     def find(self, name: str) -> Entry:
         """Return the adapter of that name or alias.
@@ -87,9 +111,45 @@ class Catalog:
     def with_written(self, layer: Layer) -> Catalog:
         """Return the catalogue that there would be if this document were written into the folder."""
         name = layer.document["name"]
-        known = self.entries.get(name)
-        below = [x for x in known.layers if x.origin.startswith(PREDEFINED_BY)] if known else []
-        return replace(self, entries={**self.entries, name: Entry(name, (*below, layer))})
+        known = self.entries[name].layers if name in self.entries else ()
+        below = [x for x in known if x.origin.startswith(PREDEFINED_BY)]
+        above = [x for x in known if x.origin.startswith(SAVED_AS)]
+        return replace(self, entries={**self.entries, name: Entry(name, (*below, layer, *above))})
+
+    def with_saved(self, saved: Saved) -> Catalog:
+        """Return the catalogue with these saved documents over it; one of them that does not hold is a failure."""
+        entries, configurations, failures = dict(self.entries), dict(self.configurations), list(self.failures)
+        for name, layer in saved.adapters.items():
+            try:
+                written = _saved_adapter(name, layer)
+            except DragomanError as error:
+                failures.append(Failure(name, str(error)))
+                continue
+            known = entries[name].layers if name in entries else ()
+            below = [x for x in known if not x.origin.startswith(SAVED_AS)]
+            entries[name] = Entry(name, (*below, written))
+        for name, layer in saved.configurations.items():
+            try:
+                written = _configuration(dict(layer.document), f"inference configuration {name}, {layer.origin}")
+            except DocumentError as error:
+                failures.append(Failure(f"{layer.origin} of inference configuration {name}", _join(error.problems)))
+            else:
+                configurations[name] = written
+        entries = {name: entries[name] for name in sorted(entries)}
+        return _with_aliases(replace(self, entries=entries, configurations=configurations, failures=tuple(failures)))
+
+    def reverted(self, path: Path, document: Mapping[str, Any], reason: str) -> Catalog:
+        """Return the catalogue with what a file said before in the place of what it says now, and why."""
+        failure = Failure(str(path), reason + KEPT, kept=True)
+        kept = replace(self, files={**self.files, path: document}, failures=(*self.failures, failure))
+        now = self.files[path]
+        origin = f"file {path}"
+        name = str(now.get("name", path.stem))
+        if name in self.entries and any(layer.origin == origin for layer in self.entries[name].layers):
+            layers = tuple(Layer(origin, document) if x.origin == origin else x for x in self.entries[name].layers)
+            return _with_aliases(replace(kept, entries={**self.entries, name: Entry(name, layers)}))
+        before = _configuration(dict(document), f"inference configuration {name}")
+        return replace(kept, configurations={**self.configurations, name: before})
 
     def configuration(self, name: str) -> Layer:
         """Return a named inference configuration, as a layer whose document has one member, ``inference``."""
@@ -116,12 +176,15 @@ def load_catalog(
     adapters_directory: Path | None,
     inference_directory: Path | None,
     connections: Mapping[str, Mapping[str, Any]] = MappingProxyType({}),
+    *,
+    previous: Catalog | None = None,
 ) -> Catalog:
     """Ask the plugins, read the folders, and return what works beside what does not. Blocks; run it off the loop.
 
-    ``connections`` are the settings of that name.
+    ``connections`` are the settings of that name; ``previous`` is the catalogue that was read before: a file that was
+    good then and is bad now keeps what it said then.
     """
-    gathering = _Gathering()
+    gathering = _Gathering(previous.files if previous else {})
     gathering.take_connections(connections, plugins)
     gathering.ask_plugins(plugins, secrets)
     gathering.read_adapters(adapters_directory)
@@ -130,7 +193,9 @@ def load_catalog(
 
 
 class _Gathering:
-    def __init__(self) -> None:
+    def __init__(self, good_before: Mapping[Path, Mapping[str, Any]]) -> None:
+        self.good_before = good_before
+        self.good: dict[Path, Mapping[str, Any]] = {}
         self.predefined: dict[str, Layer] = {}
         self.written: dict[str, Layer] = {}
         self.configurations: dict[str, Layer] = {}
@@ -172,50 +237,61 @@ class _Gathering:
             name = document.setdefault("name", path.stem)
             found.setdefault(str(name), []).append((path, document))
         for name, files in found.items():
-            if len(files) == 1:
-                path, document = files[0]
-                self._keep(self.written, name, Layer(f"file {path}", document))
-            else:
+            for path, document in files:
+                if len(files) == 1 or path in self.good_before:  # then it was the only one of this name
+                    self._take_adapter(path, document)
+            if len(files) > 1:
                 self.failures.append(
                     Failure(name, f"is defined by several files; none is used: {_join(p for p, _ in files)}")
                 )
 
+    def _take_adapter(self, path: Path, document: dict[str, Any]) -> None:
+        try:
+            check_document(document, f"file {path}")
+        except DragomanError as error:
+            before = self._before(path, str(document["name"]), str(error))
+            if before is None:
+                return
+            document = before
+        self.good[path] = document
+        self.written[document["name"]] = Layer(f"file {path}", document)
+
     def read_configurations(self, directory: Path | None) -> None:
-        for path, document in self._files(directory):
-            document.pop("description", None)
-            name = document.pop("name", path.stem)
+        for path, found in self._files(directory):
+            document = found
+            name = str(document.get("name", path.stem))
             try:
-                if "configuration" in document:
-                    raise DocumentError(str(path), [Problem("configuration", "cannot name another configuration")])
-                Inference.model_validate(document)
+                layer = _configuration(dict(document), f"inference configuration {name}")
             except DocumentError as error:
-                self.failures.append(Failure(str(path), _join(error.problems)))
-            except ValidationError as error:
-                self.failures.append(Failure(str(path), _join(problems_of(error, document))))
-            else:
-                self.configurations[name] = Layer(f"inference configuration {name}", {"inference": document})
+                before = self._before(path, str(path), _join(error.problems))
+                if before is None:
+                    continue
+                document, name = before, str(before.get("name", path.stem))
+                layer = _configuration(dict(document), f"inference configuration {name}")
+            self.good[path] = document
+            self.configurations[name] = layer
+
+    def _before(self, path: Path, where: str, reason: str) -> dict[str, Any] | None:
+        """Tell of a bad file, and return what it said when it was good; ``None`` where it never was."""
+        before = self.good_before.get(path)
+        kept = before is not None
+        self.failures.append(Failure(where, reason + KEPT if kept else reason, kept))
+        return None if before is None else dict(before)
 
     def catalog(self) -> Catalog:
         entries = {}
         for name in sorted({*self.predefined, *self.written}):
             layers = [found[name] for found in (self.predefined, self.written) if name in found]
             entries[name] = Entry(name, tuple(layers))
-        by_alias = self._aliases(entries)
-        return Catalog(entries, self.configurations, tuple(self.failures), by_alias, self.connections)
-
-    def _aliases(self, entries: Mapping[str, Entry]) -> dict[str, str]:
-        owners: dict[str, list[str]] = {}
-        for entry in entries.values():
-            for alias in dict.fromkeys(entry.aliases):
-                owners.setdefault(alias, []).append(entry.name)
-        for alias, names in owners.items():
-            if alias in entries and names != [alias]:
-                self.failures.append(
-                    Failure(f"alias {alias}", f"of {_join(names)} is an adapter's own name; the name wins")
-                )
-            elif len(names) > 1:
-                self.failures.append(Failure(f"alias {alias}", f"is claimed by {_join(names)}; it is not used"))
-        return {alias: names[0] for alias, names in owners.items() if len(names) == 1 and alias not in entries}
+        return _with_aliases(
+            Catalog(
+                entries=entries,
+                configurations=self.configurations,
+                failures=tuple(self.failures),
+                connections=self.connections,
+                files=self.good,
+            )
+        )
 
     def _keep(self, into: dict[str, Layer], name: str, layer: Layer) -> None:
         try:
@@ -234,7 +310,57 @@ class _Gathering:
             try:
                 yield path, read_document(path)
             except DocumentError as error:
-                self.failures.append(Failure(str(path), _join(error.problems)))
+                if (before := self._before(path, str(path), _join(error.problems))) is not None:
+                    yield path, before
+
+
+def _saved_adapter(name: str, layer: Layer) -> Layer:
+    document = {**layer.document, "name": layer.document.get("name", name)}
+    if document["name"] != name:
+        raise DocumentError(f"adapter {name}, {layer.origin}", [Problem("name", f"is {document['name']!r}")])
+    check_document(document, f"adapter {name}, {layer.origin}")
+    return layer._replace(document=document)
+
+
+def _configuration(document: dict[str, Any], origin: str) -> Layer:
+    """Return an inference configuration as a layer.
+
+    Raises:
+        DocumentError: It does not hold.
+    """
+    document.pop("description", None)
+    document.pop("name", None)
+    if "configuration" in document:
+        raise DocumentError(origin, [Problem("configuration", "cannot name another configuration")])
+    try:
+        Inference.model_validate(document)
+    except ValidationError as error:
+        raise DocumentError(origin, problems_of(error, document)) from None
+    return Layer(origin, {"inference": document})
+
+
+def _with_aliases(catalog: Catalog) -> Catalog:
+    """Return the catalogue with its aliases, and those that collide among the failures."""
+    entries = catalog.entries
+    owners: dict[str, list[str]] = {}
+    for entry in entries.values():
+        for alias in dict.fromkeys(entry.aliases):
+            owners.setdefault(alias, []).append(entry.name)
+    colliding = []
+    for alias, names in owners.items():
+        if alias in entries and names != [alias]:
+            reason = f"of {_join(names)} is an adapter's own name; the name wins"
+        elif len(names) > 1:
+            reason = f"is claimed by {_join(names)}; it is not used"
+        else:
+            continue
+        colliding.append(Failure(f"alias {alias}", reason))
+    return replace(
+        catalog,
+        by_alias={alias: names[0] for alias, names in owners.items() if len(names) == 1 and alias not in entries},
+        failures=(*(f for f in catalog.failures if f not in catalog.alias_failures), *colliding),
+        alias_failures=tuple(colliding),
+    )
 
 
 def _join(items: Iterable[object]) -> str:

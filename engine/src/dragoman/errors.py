@@ -88,11 +88,10 @@ class Problem:
         return f"{text} ({self.hint})" if self.hint else text
 
 
-class DocumentError(DragomanError):
-    """An adapter document, or a change to one, does not hold; ``problems`` names every field at once."""
+class ProblemsError(DragomanError):
+    """Several fields of a document are at fault; ``problems`` names every one at once."""
 
-    code = "document"
-    default_http_status = 422
+    code = "problems"
 
     def __init__(self, subject: str, problems: Iterable[Problem]) -> None:
         self.subject = subject
@@ -102,6 +101,20 @@ class DocumentError(DragomanError):
     def as_dict(self) -> dict[str, Any]:
         problems = [{"path": p.path, "message": p.message, "hint": p.hint} for p in self.problems]
         return {**super().as_dict(), "problems": problems}
+
+
+class DocumentError(ProblemsError):
+    """An adapter document, or a change to one, does not hold."""
+
+    code = "document"
+    default_http_status = 422
+
+
+class PolicyError(ProblemsError):
+    """A caller may not change what it asked to change."""
+
+    code = "policy"
+    default_http_status = 403
 
 
 class MessageError(DragomanError):
@@ -336,3 +349,39 @@ def error_class_for_status(status: int) -> type[ProviderError]:
     if status >= 500:
         return ServerError
     return InvalidRequestError if status >= 400 else ProtocolError
+
+
+# --- what the gateway keeps --------------------------------------------------------------------------------------
+
+
+class StateError(DragomanError):
+    """The gateway's database or journal cannot be used just now, or is not what this version expects."""
+
+    code = "state"
+    default_http_status = 503
+    default_retryable = True
+
+
+class NotSavedError(DragomanError):
+    """Nothing of this name, number or id was ever saved, or it was deleted."""
+
+    code = "not_saved"
+    default_http_status = 404
+
+
+class RevisionConflictError(DragomanError):
+    """Somebody else saved meanwhile. ``current_revision`` is the latest one's number; 0: there is none."""
+
+    code = "revision_conflict"
+    default_http_status = 412
+
+    def __init__(self, message: str, *, current_revision: int, hint: str | None = None) -> None:
+        super().__init__(message, hint=hint)
+        self.current_revision = current_revision
+
+
+class KeyRefusedError(DragomanError):
+    """A gateway key cannot be made as it was asked for; the text names the member."""
+
+    code = "key"
+    default_http_status = 422

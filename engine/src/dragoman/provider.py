@@ -46,10 +46,29 @@ I_co = TypeVarWithDefault("I_co", bound=InferenceSettings, default=Inference, co
 # --- what a plugin describes -------------------------------------------------------------------------------------
 
 
+class Identity(NamedTuple):
+    """A field of a connection by which calls take on another identity, such as the ARN of a role to assume.
+
+    A caller may change it only to what the deployment's allow list holds, whatever else the policy allows.
+
+    Args:
+        path: The field, dotted, from the connection on; ``*`` stands for one place of a list: ``roles.*.arn``.
+        prescribed: Fields beside it that the allow list prescribes along with the value: ``external_id``.
+    """
+
+    path: str
+    prescribed: tuple[str, ...] = ()
+
+
 class Connection(BaseModel):
-    """Base of a provider's connection model: unknown members are refused, values never change."""
+    """Base of a provider's connection model: unknown members are refused, values never change.
+
+    ``identities`` names the fields that take on another identity; see :class:`Identity`.
+    """
 
     model_config = {"extra": "forbid", "frozen": True, "protected_namespaces": ()}
+
+    identities: ClassVar[tuple[Identity, ...]] = ()
 
 
 class Shown:
@@ -249,7 +268,8 @@ class Tls:
 class Target:
     """What a session is opened for: the part of the effective document that decides where calls go.
 
-    Two adapters with equal targets share a session; everything else comes with each request. ``base_model`` is the
+    Two adapters with equal targets share a session; everything else comes with each request. A server's address is made
+    of ``connection`` and nothing else, so that whoever may choose a model chooses no server. ``base_model`` is the
     model behind ``model``, for facts about it only: it is never sent.
     """
 
@@ -465,6 +485,11 @@ class Payload(Protocol):
     @property
     def accept(self) -> str:
         """The type of answer to ask for."""
+        ...
+
+    @property
+    def stream_accept(self) -> str:
+        """The type of answer to ask for where it is to come in pieces, for endpoints that choose by it."""
         ...
 
     @property

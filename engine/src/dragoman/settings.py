@@ -25,6 +25,7 @@ from pydantic_settings import (
 from pydantic_settings import SettingsError as UnreadableValueError
 
 from dragoman.errors import SettingsError
+from dragoman.gateway_settings import PolicySettings, ServerSettings, Stage
 
 PREFIX = "DRAGOMAN_"
 FILE_NAME = "dragoman.toml"
@@ -44,6 +45,7 @@ _CONTROLLING_NAMES = frozenset(
     }
 )
 _CONTROLLING_PATTERN = re.compile(r"(LD_|DYLD_|PYTHON|MALLOC_|GLIBC_|BASH_FUNC_|GIT_|DRAGOMAN_).*|.*_PROXY")
+_PASSWORD_IN_URL = re.compile(r"\A[^/?#@]*:[^/?#]*@|[?&]password=")
 _VARIABLE_PATTERN = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _CLASS_PATH_PATTERN = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*")
 
@@ -106,6 +108,44 @@ class SecretSettings(_Group):
             if name.upper() in _CONTROLLING_NAMES or _CONTROLLING_PATTERN.fullmatch(name.upper()):
                 raise ValueError(f"{name} controls how programs run and is never taken from a secret")
         return names
+
+
+class StoreSettings(_Group):
+    """Where the gateway keeps what it saves and books."""
+
+    url: str | None = Field(
+        None, description="sqlite:///path or postgresql://user@host/name, without a password; none = SQLite, below"
+    )
+    url_secret: str | None = Field(
+        None, description="name of the secret that holds the whole URL; for one with a password, instead of url"
+    )
+    directory: Path = Field(
+        Path("state"), description="folder of dragoman.db and of the ledger's journals; from the file's folder"
+    )
+    migrate: bool = Field(
+        True, description="whether the gateway brings the database's tables up to date when it starts"
+    )
+    pool_size: int = Field(5, ge=1, le=100, description="connections to the database that one process keeps at most")
+    ledger_interval_s: float = Field(
+        0.5, gt=0, le=60, description="seconds between two moves of booked calls from the journal into the database"
+    )
+    ledger_sync: Literal["off", "batch", "always"] = Field(
+        "batch",
+        description="when a booked call is forced to the disk, which only a power failure asks for: off, with each "
+        "move, or always before the answer ends",
+    )
+
+    @field_validator("url")
+    @classmethod
+    def _without_password(cls, url: str | None) -> str | None:
+        if url is None:
+            return None
+        scheme, separator, rest = url.partition("://")
+        if not separator or scheme.split("+")[0] not in ("sqlite", "postgresql", "postgres"):
+            raise ValueError("names no database that is supported; write sqlite:///path or postgresql://user@host/name")
+        if _PASSWORD_IN_URL.search(rest):
+            raise ValueError("holds a password; put the whole URL into a secret and name that with url_secret")
+        return url
 
 
 class AllowedHost(NamedTuple):
@@ -181,7 +221,7 @@ class Settings(BaseSettings):
     )
 
     default_adapter: str | None = Field(None, description="the adapter of a call that names none; none = it must")
-    stage: Literal["dev", "test", "prod"] = Field("prod", description="decides, with the role, what callers may change")
+    stage: Stage = Field("prod", description="decides, with the role, what callers may change")
     adapters_directory: Path = Field(Path("adapters"), description="adapter documents; from the file's folder")
     inference_directory: Path = Field(
         Path("inference"), description="named inference configurations; from the file's folder"
@@ -189,10 +229,16 @@ class Settings(BaseSettings):
     connections: dict[str, dict[str, Any]] = Field(
         {}, description="by provider: what the `connection` of all its adapters starts from; an adapter's members win"
     )
+    reload_interval_s: float = Field(
+        1, ge=0, le=3600, description="seconds between two looks of the gateway at these files; 0 = it reads them once"
+    )
     plugins: PluginSettings = Field(PluginSettings(), description="which installed plugins are loaded")
     secrets: SecretSettings = Field(SecretSettings(), description="where secrets come from")
     langchain: LangChainSettings = Field(LangChainSettings(), description="which LangChain classes adapters may name")
     network: NetworkSettings = Field(NetworkSettings(), description="where calls may go that API callers address")
+    policy: PolicySettings = Field(PolicySettings(), description="what callers may change")
+    server: ServerSettings = Field(ServerSettings(), description="what `dragoman serve` listens on and bears")
+    store: StoreSettings = Field(StoreSettings(), description="where the gateway keeps what it saves and books")
 
     _file: Path | None = PrivateAttr(None)
     _origins: dict[str, str] = PrivateAttr(default_factory=dict)

@@ -22,6 +22,7 @@ TABLE: Mapping[str, TableEntry] = MappingProxyType(
         "embed": TableEntry("dragoman.cli.embed:embed", "Turn texts into vectors."),
         "plugins": TableEntry("dragoman.cli.plugins:plugins", "Show the plugins that loaded and those that failed."),
         "rerank": TableEntry("dragoman.cli.rerank:rerank", "Put documents in order by their relevance to a query."),
+        "serve": TableEntry("dragoman.cli.serve:serve", "Serve every adapter to OpenAI's clients."),
         "secrets": TableEntry("dragoman.cli.secrets:secrets", "Show which secrets are present, never a value."),
     }
 )

@@ -1,0 +1,16 @@
+"""What the gateway keeps: saved documents, keys, the audit log and the ledger, in SQLite or PostgreSQL.
+
+:class:`State` opens and closes all of it. It needs the extra ``dragoman[server]``; for PostgreSQL also
+``dragoman[postgresql]``.
+"""
+
+from dragoman.server.state.audit import Actor, Audit, AuditEntry, AuditPage
+from dragoman.server.state.keys import Key, Keys, NewKey
+from dragoman.server.state.ledger import CallRecord, Cost, Ledger, UsageGroup, UsageQuery, UsageReport, cost_of
+from dragoman.server.state.state import State
+from dragoman.server.state.store import Revision, Store
+
+__all__ = [
+    "Actor", "Audit", "AuditEntry", "AuditPage", "CallRecord", "Cost", "Key", "Keys", "Ledger", "NewKey", "Revision",
+    "State", "Store", "UsageGroup", "UsageQuery", "UsageReport", "cost_of",
+]  # fmt: skip

@@ -1,0 +1,177 @@
+"""How a change in one process is seen by all: every change moves a number, and every process watches the numbers.
+
+PostgreSQL tells of it (LISTEN/NOTIFY), with a slow poll as a net for what gets lost with a connection. SQLite cannot
+tell; its ``data_version``, which is cheap to read, says whether another process has written anything.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import time
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from typing import Any
+
+from sqlalchemy import select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy.sql import func
+
+from dragoman.errors import DragomanError, StateError
+from dragoman.server.state import tables
+from dragoman.server.state.database import Database
+
+logger = logging.getLogger("dragoman.state")
+
+CHANNEL = "dragoman_changes"
+#: Seconds between two looks at SQLite's version.
+SQLITE_POLL_S = 0.2
+#: Seconds between two looks at PostgreSQL beside its own notifications.
+POSTGRESQL_POLL_S = 5.0
+#: Seconds between two attempts to reach a database that is away.
+RETRY_S = 1.0
+
+Refresh = Callable[[], Awaitable[None]]
+
+
+async def move(connection: AsyncConnection, topic: str) -> int:
+    """Move a topic's number in the running transaction, and return it.
+
+    From here on, whoever else writes under this topic waits until the transaction ends: numbers become visible in
+    their order, none is skipped by a reader.
+    """
+    moved = (
+        update(tables.changes)
+        .where(tables.changes.c.topic == topic)
+        .values(number=tables.changes.c.number + 1)
+        .returning(tables.changes.c.number)
+    )
+    number = (await connection.execute(moved)).scalar_one()
+    if connection.dialect.name == "postgresql":
+        await connection.execute(select(func.pg_notify(CHANNEL, topic)))
+    return int(number)
+
+
+class Changes:
+    """Watches the numbers and lets those that keep something in memory read it again."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._subscribers: dict[str, list[Refresh]] = {}
+        self._seen: dict[str, int] = {}
+        self._refreshed: dict[str, asyncio.Event] = {}
+        self._wake = asyncio.Event()
+        self._looking = asyncio.Lock()
+        self._task: asyncio.Task[None] | None = None
+        self._looked_at = time.monotonic()
+        #: Why the database cannot be watched just now; ``None``: it can.
+        self.problem: str | None = None
+
+    def subscribe(self, topic: str, refresh: Refresh) -> None:
+        """Call ``refresh`` after every change under a topic, and once at the start."""
+        self._subscribers.setdefault(topic, []).append(refresh)
+
+    async def watch(self, topic: str) -> AsyncGenerator[None, None]:
+        """Yield once at the start, and after every change under a topic, when it has been read; several may be one."""
+        while True:
+            refreshed = self._refreshed.setdefault(topic, asyncio.Event())
+            yield
+            await refreshed.wait()
+
+    @property
+    def age_s(self) -> float:
+        """Seconds since everything was known to be up to date."""
+        return time.monotonic() - self._looked_at
+
+    async def start(self) -> None:
+        """Read everything once, then watch in the background.
+
+        Raises:
+            StateError: the database cannot be read.
+        """
+        await self.look()
+        self._task = asyncio.create_task(self._watch(), name="dragoman-state-changes")
+
+    async def look(self) -> None:
+        """Compare the numbers now and refresh what has changed; after a change of one's own, for example."""
+        async with self._looking:
+            async with self._database.reading() as connection:
+                rows = (await connection.execute(select(tables.changes.c.topic, tables.changes.c.number))).all()
+            for topic, number in rows:
+                if self._seen.get(topic) != number:
+                    for refresh in self._subscribers.get(topic, ()):
+                        await refresh()
+                    self._seen[topic] = number
+                    self._refreshed.pop(topic, asyncio.Event()).set()
+            self._looked_at = time.monotonic()
+
+    async def catch_up(self) -> None:
+        """Look after a change of one's own. The change stands whatever happens here, so nothing is raised."""
+        try:
+            await self.look()
+        except StateError as error:
+            logger.warning("a change was written and could not be read back yet: %s", error)
+            self._wake.set()
+
+    async def aclose(self) -> None:
+        """Stop watching."""
+        if self._task is not None:
+            self._task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._task
+
+    async def _watch(self) -> None:
+        watch = self._watch_sqlite if self._database.is_sqlite else self._watch_postgresql
+        while True:
+            try:
+                with self._database.told_as_state_error():
+                    await watch()
+            except DragomanError as error:
+                self._tell(error)
+            except Exception as error:
+                logger.exception("watching the database failed; it goes on")
+                self._tell(StateError(f"{type(error).__name__}: {error}"))
+            await asyncio.sleep(RETRY_S)
+
+    def _tell(self, error: DragomanError) -> None:
+        if self.problem is None:
+            logger.warning("changes by other processes are not seen for now: %s", error)
+        self.problem = str(error)
+
+    def _well(self) -> None:
+        if self.problem is not None:
+            logger.warning("changes by other processes are seen again")
+        self.problem = None
+
+    async def _watch_sqlite(self) -> None:
+        connection = await self._database.dedicated()
+        try:
+            known = None
+            while True:
+                version = (await connection.exec_driver_sql("PRAGMA data_version")).scalar_one()
+                if version != known:
+                    await self.look()
+                    known = version
+                self._looked_at = time.monotonic()
+                self._well()
+                await asyncio.sleep(SQLITE_POLL_S)
+        finally:
+            await connection.close()
+
+    async def _watch_postgresql(self) -> None:
+        connection = await self._database.dedicated()
+        try:
+            driver: Any = (await connection.get_raw_connection()).driver_connection
+            driver.add_termination_listener(lambda *_: self._wake.set())
+            await driver.add_listener(CHANNEL, lambda *_: self._wake.set())
+            while True:
+                self._wake.clear()
+                if driver.is_closed():
+                    raise StateError("the connection that brings notifications was closed")
+                await self.look()
+                self._well()
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(POSTGRESQL_POLL_S):
+                        await self._wake.wait()
+        finally:
+            await connection.close()
