@@ -41,8 +41,8 @@ def run(*, write: bool) -> None:
     text = f"""\
 # {STREAMS} streams at a time
 
-Bedrock's ConverseStream, {CHUNKS} events each, one every {PACE_S * 1000:.0f} ms; one event loop, one core. Measured at a
-{load() or "load that is not known"}.
+Bedrock's ConverseStream, {CHUNKS} events each, one every {PACE_S * 1000:.0f} ms; one event loop, one core.
+Measured at a {load() or "load that is not known"}; other work beside it makes the loop wait as well.
 To reach: no failure, and a loop that stands still for less than {STALL_P99_MS} ms at the 99th percentile.
 
 {aligned(_table(rounds))}
