@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import AsyncGenerator, Awaitable, Callable, Hashable, Iterable, Mapping, Sequence
+from contextlib import aclosing
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Generic, Literal, NamedTuple, ParamSpec, Protocol, TypeVar
 
@@ -671,6 +672,15 @@ class Session:
     def stream(self, request: ChatRequest) -> AsyncGenerator[Event, None]:
         """Yield the answer's events, as :mod:`dragoman.events` orders them. Closing it stops the provider's work."""
         raise UnsupportedError(f"{type(self).__name__} answers no chat")
+
+    async def arrivals(self, request: ChatRequest) -> AsyncGenerator[Sequence[Event], None]:
+        """Yield the same events, those together that arrived together; by default each alone.
+
+        The engine reads answers this way: a wire that brings many events at once need not wait between them.
+        """
+        async with aclosing(self.stream(request)) as events:
+            async for event in events:
+                yield (event,)
 
     async def generate(self, request: ChatRequest) -> Response:
         """Return the whole answer; by default the collected stream."""

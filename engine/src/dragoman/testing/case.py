@@ -104,7 +104,7 @@ class ProviderCase:
         reports_usage: Whether the provider says how many tokens went in, for operations embed and rerank.
         errors: HTTP status -> error class, where the provider's differs from :data:`dragoman.errors.ERROR_BY_STATUS`.
         light_modules: Third-party modules that the entry module may import although they are not the engine's.
-        model_kwargs_in: The body's member that takes ``model_kwargs``; ``None`` = the body itself.
+        model_kwargs_in: Dotted path of the body's member that takes ``model_kwargs``; ``None`` = the body itself.
     """
 
     kind: str
