@@ -528,6 +528,7 @@ class Engine:
         if sessions is None:
             sessions = self._open[loop] = OpenSessions()
         provider = self._providers.get(resolved.description.kind) or await self._provider(resolved.description)
+        await sessions.turns.take()
         return await sessions.lease(resolved, functools.partial(self._open_session, resolved, provider))
 
     def _open_session(self, resolved: Resolved, provider: Provider) -> Session:
