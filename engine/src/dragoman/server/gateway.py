@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import logging
+import os
 import time
 from collections.abc import Awaitable, Callable
 from contextlib import aclosing
@@ -62,6 +64,9 @@ class Gateway:
         self._authenticator = authenticator
         self._settings = settings
         self._in_flight = 0
+        #: Ids are unique without asking the system for randomness each time; nothing rests on their being secret.
+        self._id_prefix = os.urandom(8).hex()
+        self._count = itertools.count()
         self._control: Door | None = None
         self.metrics.watch_in_flight(lambda: self._in_flight)
         self._doors: dict[tuple[str, str], Door] = {
@@ -83,7 +88,7 @@ class Gateway:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
-        exchange = Exchange(scope, receive, send)
+        exchange = Exchange(scope, receive, send, f"req_{self._id_prefix}{next(self._count):08x}")
         self._in_flight += 1
         try:
             await self._answer(exchange)
