@@ -132,6 +132,15 @@ def llamacpp(session: nox.Session) -> None:
 
 
 @nox.session
+def aimock(session: nox.Session) -> None:
+    """Talk to aimock, an emulator of providers by others, as a second opinion. Needs Node and npm."""
+    session.install(*_tools("test"), "./engine[testing]", "./plugins/cohere")
+    npm = ["npm", "install", "--prefix", "tests/aimock", "--no-package-lock", "--no-fund", "--no-audit"]
+    session.run(*npm, external=True)
+    session.run("pytest", "tests/aimock", *session.posargs)
+
+
+@nox.session
 def new_plugin(session: nox.Session) -> None:
     """Create plugins/NAME from the engine's template: `nox -s new_plugin -- NAME`. It passes its tests as it is."""
     if len(session.posargs) != 1:

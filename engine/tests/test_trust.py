@@ -243,7 +243,7 @@ def test_what_the_deployment_named_may_stay(resolved: Callable[..., Resolved]) -
 
 
 def test_a_class_that_calls_by_itself_is_refused(resolved: Callable[..., Resolved]) -> None:
-    with pytest.raises(DocumentError, match="has no address check"):
+    with pytest.raises(DocumentError, match=r"connection\.url: cannot be an API caller's"):
         resolved("file", {"runtime": "langchain", "connection": {"url": "https://x"}})
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from dragoman.testing.upstream import Received, Reply
 
-from . import chat_completions, converse
+from . import chat_completions, cohere_chat, converse
 
 
 @dataclass(frozen=True)
@@ -69,6 +69,17 @@ _CONVERSE = {
     "test_audio_inputs": "Bedrock's adapter is not declared to hear: the suite's sound is no recording that it takes",
     "test_json_mode": "Converse knows no JSON without a schema; it is refused",
 }
+_COHERE = {
+    **dict.fromkeys(
+        ("test_pdf_inputs", "test_audio_inputs"), "Cohere's chat reads texts and images; anything else is refused"
+    ),
+    **dict.fromkeys(
+        ("test_image_tool_message", "test_pdf_tool_message"),
+        "Cohere takes texts and documents of text as a tool's result; anything else is refused",
+    ),
+    "test_anthropic_inputs": "the test sends cache marks, which Cohere has no member for; they are refused",
+    "test_tool_choice": "it requires one tool of two by name, which Cohere cannot say; it is refused",
+}
 
 
 def _document(provider: str, model: str, connection: dict[str, Any]) -> dict[str, Any]:
@@ -99,6 +110,10 @@ def _compatible(url: str) -> dict[str, Any]:
 def _bedrock(url: str) -> dict[str, Any]:
     connection = {"region": "us-east-1", "endpoint_url": url, "auth": {"kind": "aws_keys"}}
     return _document("bedrock", "m-1", connection)
+
+
+def _cohere(url: str) -> dict[str, Any]:
+    return _document("cohere", "m-1", {"base_url": url})
 
 
 ROWS = (
@@ -145,5 +160,15 @@ ROWS = (
         method="json_schema",
         secrets=("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"),
         details=("cache_read_input", "cache_creation_input"),
+    ),
+    Row(
+        "Cohere",
+        _cohere,
+        cohere_chat.answer,
+        {"supports_image_inputs": True, "supports_image_urls": True, **_JSON},
+        _COHERE,
+        method="json_schema",
+        secrets=("COHERE_API_KEY",),
+        details=("cache_read_input",),
     ),
 )

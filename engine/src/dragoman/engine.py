@@ -110,8 +110,8 @@ class Engine:
     """Calls models through adapters.
 
     One engine serves any number of adapters, tasks, threads and event loops; it opens nothing before the first call.
-    Close it with :meth:`aclose`, or use it as ``async with``; at the end of ``asyncio.run`` connections close by
-    themselves.
+    Close it with :meth:`aclose`, or use it as ``async with``; at the end of ``asyncio.run``, and when the engine is
+    dropped, connections close by themselves.
 
     Args:
         settings: The deployment's settings; ``None`` = the defaults.
@@ -138,9 +138,12 @@ class Engine:
         self._providers: dict[str, Provider] = {}
         self._open: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, OpenSessions] = weakref.WeakKeyDictionary()
         self._threads = ThreadPoolExecutor(MAX_THREADS, thread_name_prefix="dragoman")
-        self._transports = TransportPool(run_blocking=self.run_blocking)
+        in_threads = functools.partial(_run_in, self._threads)  # knows no engine: pools outlive one that is dropped
+        self._transports = TransportPool(run_blocking=in_threads)
         allowed = [AllowedHost.of(entry) for entry in self.settings.network.allowed_hosts]
-        self._checked_transports = TransportPool(allowed=allowed, run_blocking=self.run_blocking)
+        self._checked_transports = TransportPool(allowed=allowed, run_blocking=in_threads)
+        for pool in (self._transports, self._checked_transports):
+            weakref.finalize(self, pool.leave).atexit = False
         self._context = _Context(self, self._transports, CredentialCache())
         self._checked_context = _Context(self, self._checked_transports, CredentialCache())
 
@@ -421,8 +424,7 @@ class Engine:
 
     async def run_blocking(self, function: Callable[A, T], *args: A.args, **kwargs: A.kwargs) -> T:
         """Run a blocking function in the engine's own threads."""
-        loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._threads, functools.partial(function, *args, **kwargs))
+        return await _run_in(self._threads, function, *args, **kwargs)
 
     async def aclose(self) -> None:
         """Close this event loop's sessions and connections."""
@@ -783,6 +785,11 @@ def _mapping_of(target: Target) -> PayloadMapping:
             [Problem("mapping", "is missing", "name a preset, for example mapping: {preset: tgi}")],
         )
     return target.mapping
+
+
+async def _run_in(threads: ThreadPoolExecutor, function: Callable[A, T], *args: A.args, **kwargs: A.kwargs) -> T:
+    loop = asyncio.get_running_loop()
+    return await loop.run_in_executor(threads, functools.partial(function, *args, **kwargs))
 
 
 def _readable(body: bytes | None) -> Any:

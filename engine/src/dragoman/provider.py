@@ -267,7 +267,8 @@ class Tls:
 class Target:
     """What a session is opened for: the part of the effective document that decides where calls go.
 
-    Two adapters with equal targets share a session; everything else comes with each request. ``base_model`` is the
+    Two adapters with equal targets share a session; everything else comes with each request. A server's address is made
+    of ``connection`` and nothing else, so that whoever may choose a model chooses no server. ``base_model`` is the
     model behind ``model``, for facts about it only: it is never sent.
     """
 
@@ -483,6 +484,11 @@ class Payload(Protocol):
     @property
     def accept(self) -> str:
         """The type of answer to ask for."""
+        ...
+
+    @property
+    def stream_accept(self) -> str:
+        """The type of answer to ask for where it is to come in pieces, for endpoints that choose by it."""
         ...
 
     @property

@@ -427,7 +427,7 @@ def _finish(
     problems += _unknown_inference(settings_model, inference)
     credentials = _credentials(description, adapter, problems)
     problems += _refused_members(description, adapter)
-    problems += _refused_to_callers(connection, untrusted, adapter)
+    problems += _refused_to_callers(connection, untrusted, native=description.native and adapter.runtime != "langchain")
     if adapter.mapping is not None and description.mapping:
         problems += _mapping_problems(adapter.mapping, adapter)
     if problems:
@@ -548,14 +548,14 @@ def _refused_members(description: ProviderDescription, adapter: Adapter) -> list
 # --- what an API caller may not say ------------------------------------------------------------------------------
 
 
-def _refused_to_callers(connection: BaseModel, untrusted: Sequence[Path], adapter: Adapter) -> list[Problem]:
+def _refused_to_callers(connection: BaseModel, untrusted: Sequence[Path], *, native: bool) -> list[Problem]:
+    """Return what is wrong with the parts of a connection that an API caller gave."""
     if not untrusted:
         return []
     problems = list(_deployment_only(connection, ("connection",), untrusted))
-    if adapter.runtime == "langchain":
-        problems.append(
-            Problem("runtime", "has no address check, and an API caller set the connection", "set runtime: native")
-        )
+    if not native:
+        what = "cannot be an API caller's: a LangChain class makes calls that the address check does not see"
+        problems += [Problem(dotted(path), what, "write it into the deployment's files") for path in untrusted]
     return problems
 
 

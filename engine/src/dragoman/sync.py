@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import atexit
 import threading
-import weakref
 from collections.abc import AsyncGenerator, Coroutine, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Self, TypeVar
@@ -50,10 +50,7 @@ class LoopThread:
 
     def close(self) -> None:
         """End the thread; connections that were opened on its loop close."""
-        if self._loop.is_closed():
-            return
-        if threading.current_thread() is self._thread:  # the garbage collector may call from anywhere
-            self._loop.create_task(self._loop.shutdown_asyncgens()).add_done_callback(lambda _: self._loop.stop())
+        if not self.is_running:
             return
         self.run(self._loop.shutdown_asyncgens())
         self._loop.call_soon_threadsafe(self._loop.stop)
@@ -61,21 +58,22 @@ class LoopThread:
         self._loop.close()
 
 
-_THREADS: weakref.WeakKeyDictionary[Engine, LoopThread] = weakref.WeakKeyDictionary()
+_shared: LoopThread | None = None
 _STARTING = threading.Lock()
 
 
-def loop_thread_of(engine: Engine) -> LoopThread:
-    """Return the one thread that drives this engine for synchronous callers; it ends with the engine, or the process.
+def shared_loop_thread() -> LoopThread:
+    """Return the process's one thread for synchronous callers of engines that they do not own; it ends as the process.
 
-    For faces that are handed an engine and do not own it; a :class:`SyncEngine` has a thread of its own.
+    What an engine has open on its loop is closed when the engine is dropped, or by the end. A :class:`SyncEngine` has a
+    thread of its own.
     """
+    global _shared  # noqa: PLW0603  (one for the process, made when somebody needs it)
     with _STARTING:
-        thread = _THREADS.get(engine)
-        if thread is None or not thread.is_running:
-            thread = _THREADS[engine] = LoopThread()
-            weakref.finalize(engine, thread.close)
-        return thread
+        if _shared is None or not _shared.is_running:
+            _shared = LoopThread()
+            atexit.register(_shared.close)
+        return _shared
 
 
 class SyncEngine:

@@ -63,7 +63,7 @@ FAULTS = {
     "error-holds-what-cannot-travel": Fault(
         "codec", "return error_class_for_status(reply.status)(problem, status=reply.status)",
         "error = error_class_for_status(reply.status)(problem, status=reply.status)\n"
-        "        error.reply = lambda: reply\n        return error",
+        "    error.reply = lambda: reply\n    return error",
         "test_error_survives_pickling[500]",
     ),
     "request-differs-each-time": Fault(

@@ -68,6 +68,11 @@ def test_an_error_type_says_more_than_the_status(error):
     assert "definitions" in found.hint
 
 
+@pytest.mark.parametrize("words", ["no quota", {"message": "no quota", "type": "t"}])
+def test_a_proxy_in_front_is_understood(error, words):
+    assert error(429, {"error": words}).message == "429: no quota"
+
+
 def test_a_text_for_a_body_is_the_message(error):
     assert error(503, b"no healthy\n upstream", **{"content-type": "text/plain"}).message == "503: no healthy upstream"
 

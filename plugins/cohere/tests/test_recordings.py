@@ -225,6 +225,29 @@ async def told_by_langchain(model: Any, recording: Recording) -> dict[str, Any]:
     }
 
 
+# --- equal through our own LangChain door ----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("recording", recordings(CHAT, STREAM))
+async def test_is_read_alike_through_the_langchain_door(engine, adapter, upstream, recording):
+    pytest.importorskip("langchain_cohere", reason="dragoman-cohere[langchain] is not installed")
+    upstream.answer(reply_of(recording))
+    driven = {**adapter, "runtime": "langchain"}
+    if recording["id"] in FAILED:
+        with pytest.raises(InvalidRequestError, match="invalid tool generation"):
+            await ours_of(engine, driven, recording)
+        return
+    theirs, ours = await ours_of(engine, driven, recording), await ours_of(engine, adapter, recording)
+    assert [meant(part) for part in theirs.message.parts] == [meant(part) for part in ours.message.parts]
+    for name in ("finish_reason", "provider_finish_reason", "usage", "extra"):
+        assert getattr(theirs, name) == getattr(ours, name), name
+
+
+def meant(part: Any) -> Any:
+    """Return a part with a call's arguments as values: LangChain keeps those of a whole answer in no other form."""
+    return (part.id, part.name, json.loads(part.arguments or "{}")) if isinstance(part, ToolCall) else part
+
+
 # --- the recorded request, rebuilt -------------------------------------------------------------------------------
 
 AS_INFERENCE = {"temperature": "temperature", "documents": "documents", "stop_sequences": "stop_sequences"}

@@ -201,6 +201,13 @@ async def test_refusals_of_the_token_server(
     assert not endpoint.received
 
 
+async def test_the_token_server_says_how_long_to_wait(engine: Engine, tokens: Tokens, adapter: Document) -> None:
+    tokens.server.answer(Reply.json({"error": "slow_down"}, 429, retry_after="7"))
+    with pytest.raises(RateLimitedError) as caught:
+        await engine.chat(adapter(), "Hi")
+    assert caught.value.retry_after_s == 7
+
+
 async def test_a_secret_that_the_token_server_echoes_is_removed(
     engine: Engine, tokens: Tokens, adapter: Document
 ) -> None:

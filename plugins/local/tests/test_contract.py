@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from dragoman.testing.contract import ProviderCase, ProviderContract
+from dragoman.testing.contract import EmbedContract, ProviderCase, ProviderContract, RerankContract
 
 
 class TestContract(ProviderContract):
@@ -18,3 +18,17 @@ class TestContract(ProviderContract):
                 "tool_results",
             },
         )  # fmt: skip
+
+
+class TestEmbedding(EmbedContract):
+    @pytest.fixture
+    def case(self) -> ProviderCase:
+        document = {"operation": "embed", "model": "hashing"}
+        return ProviderCase(kind="local", document=document, supports={"dimensions", "normalize"})
+
+
+class TestRanking(RerankContract):
+    @pytest.fixture
+    def case(self) -> ProviderCase:
+        document = {"operation": "rerank", "model": "hashing"}
+        return ProviderCase(kind="local", document=document, supports={"max_tokens_per_document"})

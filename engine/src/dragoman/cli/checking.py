@@ -18,6 +18,7 @@ from dragoman.errors import DragomanError, PluginError
 EPILOG = """\b
 Examples:
   dragoman plugins check my-plugin
+  dragoman plugins check my-plugin -k stream
   dragoman plugins check my-plugin --json | jq -r '.checked[].failed[][0]'
 """
 
@@ -30,17 +31,18 @@ KIT = (sys.executable, "-P", "-m", "dragoman.testing.outside")
 
 @click.command(epilog=EPILOG)
 @click.argument("name")
+@click.option("-k", "match", metavar="EXPRESSION", help="Only the tests that match, as pytest's -k.")
 @json_option
 @global_options
 @click.pass_context
-def check(ctx: click.Context, /, name: str, as_json: bool) -> None:
+def check(ctx: click.Context, /, name: str, match: str | None, as_json: bool) -> None:
     """Hold an installed plugin to the contract.
 
     NAME is what `dragoman plugins` lists. Checked are its description, and every case that it ships (entry points of
     the group dragoman.cases). The plugin talks to a server on this machine; nothing is sent elsewhere. The
     exit code is 0 where it keeps the contract.
     """
-    result = _run(name)
+    result = _run(name, match)
     if as_json:
         write_json(result)
     else:
@@ -49,12 +51,13 @@ def check(ctx: click.Context, /, name: str, as_json: bool) -> None:
         ctx.exit(EXIT_FAILED)
 
 
-def _run(name: str) -> dict[str, Any]:
+def _run(name: str, match: str | None) -> dict[str, Any]:
     if missing := [module for module in NEEDED if find_spec(module) is None]:
         raise DragomanError(
             f"the contract kit needs {', '.join(missing)}", hint="install it: pip install 'dragoman[testing]'"
         )
-    done = subprocess.run([*KIT, name], capture_output=True, text=True, check=False)  # noqa: S603
+    arguments = [name] if match is None else [name, match]
+    done = subprocess.run([*KIT, *arguments], capture_output=True, text=True, check=False)  # noqa: S603
     try:
         result: dict[str, Any] = json.loads(done.stdout)
     except ValueError:

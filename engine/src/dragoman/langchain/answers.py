@@ -24,6 +24,7 @@ from dragoman.events import (
     Usage,
     replay,
 )
+from dragoman.langchain_driver.outgoing import call_out
 from dragoman.messages import Reasoning
 
 #: Members of a provider's answer that say where its text comes from.
@@ -37,6 +38,10 @@ def message_of(response: Response, model: str | None = None) -> AIMessage:
     chunks = [chunk for event in replay(response) if (chunk := writer.chunk(event)) is not None]
     first, *rest = [*chunks, writer.last(response, model)]
     message: Any = message_chunk_to_message(first.__add__(rest) if rest else first)
+    # Merging chunks reads arguments that are cut off as if they were whole.
+    calls = [call_out(part) for part in response.tool_calls]
+    message.tool_calls = [call for call in calls if call["type"] == "tool_call"]
+    message.invalid_tool_calls = [call for call in calls if call["type"] == "invalid_tool_call"]
     if isinstance(message.content, list):
         message.content = [{k: v for k, v in block.items() if k != "index"} for block in message.content]
     return message  # type: ignore[no-any-return]
@@ -51,8 +56,9 @@ class ChunkWriter:
 
     def __init__(self, *, in_blocks: bool = False) -> None:
         self._in_blocks = in_blocks
-        self._index = -1
+        self._blocks = 0
         self._kind: str | None = None
+        self._is_signed = self._is_sealed = False
 
     def chunk(self, event: Event) -> AIMessageChunk | None:
         """Return the chunk of an event; ``None`` for one that :meth:`last` tells."""
@@ -88,12 +94,14 @@ class ChunkWriter:
 
     def _reasoning(self, event: ReasoningDelta) -> AIMessageChunk:
         self._in_blocks = True
-        sealed = {"signature": event.signature, "redacted_content": event.redacted}
-        extras = {name: value for name, value in sealed.items() if value}
+        if (self._is_signed and event.text) or (self._is_sealed and (event.text or event.redacted)):
+            self._kind = None  # as in dragoman.events: a signature closes its part, and so does a sealed one
         block: dict[str, Any] = {"type": "reasoning", "reasoning": event.text, "index": self._at("reasoning")}
-        if extras:
+        sealed = {"signature": event.signature, "redacted_content": event.redacted}
+        if extras := {name: value for name, value in sealed.items() if value}:
             block["extras"] = extras
-            self._kind = None  # a signature closes its block, and so does a sealed part
+        self._is_signed |= event.signature is not None
+        self._is_sealed |= event.redacted is not None
         return AIMessageChunk(content=[block])
 
     def _refusal(self, event: RefusalDelta) -> AIMessageChunk:
@@ -103,11 +111,13 @@ class ChunkWriter:
         call = tool_call_chunk(name=event.name, args=event.arguments, id=event.id, index=event.position)
         return AIMessageChunk(content="", tool_call_chunks=[call])
 
-    def _at(self, kind: str) -> int:
+    def _at(self, kind: str) -> str:
+        """Return the index of the block that is written: a name, since tool calls have the numbers to themselves."""
         if kind != self._kind:
             self._kind = kind
-            self._index += 1
-        return self._index
+            self._blocks += 1
+            self._is_signed = self._is_sealed = False
+        return f"lc_{kind}_{self._blocks}"
 
 
 _WRITERS: Mapping[type, Callable[[ChunkWriter, Any], AIMessageChunk | None]] = {

@@ -14,12 +14,17 @@ from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, field_validator,
 from dragoman.adapter import Adapter
 from dragoman.engine import Engine
 from dragoman.settings import Settings
-from dragoman.sync import LoopThread, SyncEngine, loop_thread_of
+from dragoman.sync import LoopThread, SyncEngine, shared_loop_thread
 
 _NO_KEYS = (
     "credentials come from the deployment's secrets, by name: credentials: {api_key: NAME_OF_THE_SECRET} in the adapter"
     " or in override"
 )
+
+
+#: Unknown arguments are refused, and no error shows what was given: it may be a key. A class with several bases takes
+#: the last one's configuration, so each of the face's classes says it again.
+CONFIG = ConfigDict(arbitrary_types_allowed=True, extra="forbid", hide_input_in_errors=True, protected_namespaces=())
 
 
 class AdapterBound(BaseModel):
@@ -30,9 +35,7 @@ class AdapterBound(BaseModel):
     own. All objects of one configuration share one engine, which lives as long as the process.
     """
 
-    model_config = ConfigDict(
-        arbitrary_types_allowed=True, extra="forbid", hide_input_in_errors=True, protected_namespaces=()
-    )
+    model_config = CONFIG
 
     #: A name or alias, or a whole document that is saved nowhere. ``None``: the deployment's default adapter.
     adapter: str | dict[str, Any] | None = None
@@ -83,7 +86,7 @@ class AdapterBound(BaseModel):
     @property
     def _thread(self) -> LoopThread:
         """The thread that runs this object's engine for synchronous callers."""
-        return self.engine.thread if isinstance(self.engine, SyncEngine) else loop_thread_of(self.bound_engine)
+        return self.engine.thread if isinstance(self.engine, SyncEngine) else shared_loop_thread()
 
     # --- copies --------------------------------------------------------------------------------------------------
 

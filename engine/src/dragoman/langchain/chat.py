@@ -17,7 +17,7 @@ from pydantic import AliasChoices, Field
 from dragoman.constraints import BYTES_PER_TOKEN
 from dragoman.errors import DragomanError
 from dragoman.langchain.answers import ChunkWriter, message_of
-from dragoman.langchain.bound import AdapterBound
+from dragoman.langchain.bound import CONFIG, AdapterBound
 from dragoman.langchain.choices import ToolSource, tool_choice_in, tool_dicts
 from dragoman.langchain.failures import as_langchain
 from dragoman.langchain.questions import messages_in
@@ -43,6 +43,8 @@ class ChatDragoman(AdapterBound, BaseChatModel):
 
     Errors are Dragoman's, and LangChain's at the same time: ``RateLimitedError`` is also a ``ModelRateLimitError``.
     """
+
+    model_config = CONFIG
 
     temperature: float | None = None
     top_p: float | None = None
@@ -231,8 +233,7 @@ class ChatDragoman(AdapterBound, BaseChatModel):
         Raises:
             ValueError: The method is not known, or does not fit the other arguments.
         """
-        model = self.bind(**kwargs) if kwargs else self
-        return structured(model, schema, method, include_raw=include_raw, strict=strict)
+        return structured(self, schema, method, include_raw=include_raw, strict=strict, arguments=kwargs)
 
     # --- what LangChain asks of a model ----------------------------------------------------------------------------
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -23,7 +24,10 @@ def tool_dicts(tools: Sequence[ToolSource], *, strict: bool | None = None) -> li
     Raises:
         MessageError: One is a provider's own tool, which no adapter can promise.
     """
-    dicts = [convert_tool(_plain(tool), strict=strict) for tool in tools]
+    dicts = [copy.deepcopy(convert_tool(_plain(tool), strict=strict)) for tool in tools]
+    if strict is not None:
+        for shaped in dicts:
+            shaped.get("function", {}).setdefault("strict", strict)
     tools_from(dicts)  # says what is wrong with one, here where it was given
     return dicts
 

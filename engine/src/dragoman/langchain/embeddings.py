@@ -7,7 +7,7 @@ from typing import Any
 from langchain_core.embeddings import Embeddings
 
 from dragoman.errors import DragomanError
-from dragoman.langchain.bound import AdapterBound
+from dragoman.langchain.bound import CONFIG, AdapterBound
 from dragoman.langchain.failures import as_langchain
 from dragoman.provider import Purpose
 
@@ -19,6 +19,8 @@ class DragomanEmbeddings(AdapterBound, Embeddings):
     provider that makes no difference embeds both alike. Texts go out in as many requests as the provider needs; where
     one of them fails for good, the whole call raises its error, because LangChain has no place for part of an answer.
     """
+
+    model_config = CONFIG
 
     #: The vectors' length, where the model lets a caller choose; ``None``: the adapter's, or the model's own.
     dimensions: int | None = None

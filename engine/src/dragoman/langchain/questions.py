@@ -31,6 +31,7 @@ from dragoman.messages import (
     Role,
     Text,
     ToolResult,
+    Video,
     split_data_url,
 )
 
@@ -75,15 +76,17 @@ def _chat(message: BaseMessage, at: str) -> Iterator[Message]:
 def _ai(message: BaseMessage, at: str) -> Iterator[Message]:
     decoder = AnswerDecoder()
     told = collect([*decoder.feed(ChatGeneration(message=message)), *decoder.end()])
+    if unplaced := told.extra.get("content"):
+        _refuse(f"an answer's block of type {unplaced[0].get('type')!r} cannot be sent back", f"{at}.content")
     beside = {name: value for name, value in told.extra.items() if name not in message.response_metadata}
     yield Message("assistant", told.message.parts, message.name, extra=beside)
 
 
 def _tool(message: BaseMessage, at: str) -> Iterator[Message]:
     found = [part for i, block in enumerate(message.content_blocks) for part in _part(block, f"{at}.content[{i}]")]
-    parts = tuple(part for part in found if isinstance(part, Text | Image | Document))
+    parts = tuple(part for part in found if isinstance(part, Text | Image | Document | Video))
     if len(parts) != len(found):
-        raise MessageError(f"{at}.content: a tool's result holds text, images and documents only")
+        raise MessageError(f"{at}.content: a tool's result holds text, images, films and documents only")
     result: Any = message
     yield Message("tool", (ToolResult(result.tool_call_id, parts, result.status == "error", message.name),))
 
@@ -153,24 +156,41 @@ def _audio(block: Block, at: str) -> tuple[Part, ...]:
 _AUDIO_FORMATS = {"mpeg": "mp3", "wave": "wav", "vnd.wave": "wav"}
 
 
+def _video(block: Block, at: str) -> tuple[Part, ...]:
+    if url := block.get("url"):
+        return (Video(url=url, media_type=block.get("mime_type")),)
+    return (Video(_bytes(block, at), media_type=_member(block, "mime_type", at)),)
+
+
 def _file(block: Block, at: str) -> tuple[Part, ...]:
     name = next((n for m in ("filename", "name", "title") if (n := block.get(m) or _extra(block, m))), None)
     media_type = block.get("mime_type")
+    beside = {"media_type": media_type, "name": name, **_told_beside(block)}
     if file_id := block.get("file_id"):
-        return (Document(file_id=file_id, media_type=media_type, name=name),)
+        return (Document(file_id=file_id, **beside),)
     if (url := block.get("url")) and not url.startswith("data:"):
-        return (Document(url=url, media_type=media_type, name=name),)
+        return (Document(url=url, **beside),)
     if url:
-        media_type, data = split_data_url(url, f"{at}.url")
-        return (Document(data, media_type=media_type, name=name),)
-    return (Document(_bytes(block, at), media_type=_member(block, "mime_type", at), name=name),)
+        beside["media_type"], data = split_data_url(url, f"{at}.url")
+        return (Document(data, **beside),)
+    beside["media_type"] = _member(block, "mime_type", at)
+    return (Document(_bytes(block, at), **beside),)
 
 
 def _plain_text(block: Block, at: str) -> tuple[Part, ...]:
     if "text" not in block:
         return _file(block, at)
     name = block.get("title") or _extra(block, "title")
-    return (Document(text=_member(block, "text", at), media_type=block.get("mime_type"), name=name),)
+    text, media_type = _member(block, "text", at), block.get("mime_type")
+    return (Document(text=text, media_type=media_type, name=name, **_told_beside(block)),)
+
+
+def _told_beside(block: Block) -> dict[str, Any]:
+    """Return what some providers take with a document: words about it, and whether it is to be cited."""
+    context, citations = (block.get(name) or _extra(block, name) for name in ("context", "citations"))
+    if isinstance(citations, Mapping):
+        citations = citations.get("enabled")
+    return {"context": context, "citations": citations}
 
 
 def _tool_result(block: Block, at: str) -> tuple[Part, ...]:
@@ -194,6 +214,7 @@ _BLOCKS: Mapping[Any, Callable[[Block, str], tuple[Part, ...]]] = {
     "text": _text,
     "image": _image,
     "audio": _audio,
+    "video": _video,
     "file": _file,
     "text-plain": _plain_text,
     "tool_result": _tool_result,

@@ -10,7 +10,7 @@ from langchain_core.documents import BaseDocumentCompressor, Document
 from pydantic import Field
 
 from dragoman.errors import DragomanError
-from dragoman.langchain.bound import AdapterBound
+from dragoman.langchain.bound import CONFIG, AdapterBound
 from dragoman.langchain.failures import as_langchain
 
 
@@ -19,6 +19,8 @@ class DragomanRerank(AdapterBound, BaseDocumentCompressor):
 
     Each document that comes back is a copy with its score in ``metadata["relevance_score"]``.
     """
+
+    model_config = CONFIG
 
     #: How many of the best come back; ``None``: all.
     top_n: int | None = Field(None, ge=1)

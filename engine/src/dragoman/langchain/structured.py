@@ -20,7 +20,13 @@ Schema = Mapping[str, Any] | type
 
 
 def structured(
-    model: Any, schema: Schema | None, method: Method, *, include_raw: bool, strict: bool | None
+    model: Any,
+    schema: Schema | None,
+    method: Method,
+    *,
+    include_raw: bool,
+    strict: bool | None,
+    arguments: Mapping[str, Any],
 ) -> Runnable[LanguageModelInput, Any]:
     """Return a runnable that answers with an instance of a pydantic class, or a dict for every other schema.
 
@@ -33,8 +39,9 @@ def structured(
         raise ValueError(f"method {method} needs a schema")
     if strict is not None and method == "json_mode":
         raise ValueError("method json_mode knows no strict: nothing but the prompt tells it the schema")
-    told = {"ls_structured_output_format": {"kwargs": {"method": method, "strict": strict}, "schema": schema}}
-    bound, parse = _METHODS[method](model, schema, strict, told)
+    told = {"kwargs": {"method": method, "strict": strict}, "schema": schema}
+    beside = {**arguments, "ls_structured_output_format": told}
+    bound, parse = _METHODS[method](model, schema, strict, beside)
     parser: Runnable[Any, Any] = RunnableLambda(_unless_refused) | parse
     if not include_raw:
         answer: Runnable[LanguageModelInput, Any] = bound | parser
@@ -47,26 +54,26 @@ def structured(
 # --- one function for each method: the model with its arguments bound, and the parser -------------------------------
 
 
-def _by_function(model: Any, schema: Any, strict: bool | None, told: dict[str, Any]) -> tuple[Any, Any]:
+def _by_function(model: Any, schema: Any, strict: bool | None, beside: dict[str, Any]) -> tuple[Any, Any]:
     name = convert_function(schema)["name"]
-    bound = model.bind_tools([schema], tool_choice=name, strict=strict, parallel_tool_calls=None, **told)
+    bound = model.bind_tools([schema], tool_choice=name, strict=strict, **beside)
     if _is_pydantic(schema):
         return bound, PydanticToolsParser(tools=[schema], first_tool_only=True)
     return bound, JsonOutputKeyToolsParser(key_name=name, first_tool_only=True)
 
 
-def _by_schema(model: Any, schema: Any, strict: bool | None, told: dict[str, Any]) -> tuple[Any, Any]:
+def _by_schema(model: Any, schema: Any, strict: bool | None, beside: dict[str, Any]) -> tuple[Any, Any]:
     function = convert_function(schema, strict=strict)
     described: dict[str, Any] = {"name": function["name"], "schema": function["parameters"]}
     if function.get("description"):
         described["description"] = function["description"]
     if strict is not None:
         described["strict"] = strict
-    return model.bind(response_format={"type": "json_schema", "json_schema": described}, **told), _json(schema)
+    return model.bind(response_format={"type": "json_schema", "json_schema": described}, **beside), _json(schema)
 
 
-def _by_mode(model: Any, schema: Any, strict: bool | None, told: dict[str, Any]) -> tuple[Any, Any]:
-    return model.bind(response_format={"type": "json_object"}, **told), _json(schema)
+def _by_mode(model: Any, schema: Any, strict: bool | None, beside: dict[str, Any]) -> tuple[Any, Any]:
+    return model.bind(response_format={"type": "json_object"}, **beside), _json(schema)
 
 
 _METHODS = {"function_calling": _by_function, "json_schema": _by_schema, "json_mode": _by_mode}

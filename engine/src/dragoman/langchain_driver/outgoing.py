@@ -79,7 +79,7 @@ def _user(message: Message, at: str, provider: str | None) -> list[BaseMessage]:
 def _assistant(message: Message, at: str, provider: str | None) -> list[BaseMessage]:
     from langchain_core.messages import AIMessage
 
-    calls = [_call(part) for part in message.tool_calls]
+    calls = [call_out(part) for part in message.tool_calls]
     said: dict[str, Any] = {
         "name": message.name,
         "tool_calls": [call for call in calls if call["type"] == "tool_call"],
@@ -200,7 +200,8 @@ def _reasoning(part: Reasoning, at: str) -> Block:
     return {**block, "extras": {"signature": part.signature}} if part.signature else block
 
 
-def _call(part: ToolCall, at: str = "") -> Block:
+def call_out(part: ToolCall, at: str = "") -> Block:
+    """Return a tool call; an invalid one where its arguments are no JSON object."""
     try:
         arguments = orjson.loads(part.arguments) if part.arguments.strip() else {}
     except orjson.JSONDecodeError:
@@ -214,7 +215,7 @@ def _call(part: ToolCall, at: str = "") -> Block:
 _TEXTS: _Writers = {Text: _text}
 _USER: _Writers = {Text: _text, Image: _image, Audio: _audio, Video: _video, Document: _document}
 _RESULT: _Writers = {Text: _text, Image: _image, Video: _video, Document: _document}
-_ASSISTANT: _Writers = {Text: _text, Refusal: _text, Reasoning: _reasoning, ToolCall: _call}
+_ASSISTANT: _Writers = {Text: _text, Refusal: _text, Reasoning: _reasoning, ToolCall: call_out}
 
 
 def _base64(data: bytes | None) -> str:

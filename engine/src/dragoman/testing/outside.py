@@ -87,11 +87,12 @@ class Recorder:
             outcome.passed += 1
 
 
-def check(name: str) -> dict[str, Any]:
+def check(name: str, match: str | None = None) -> dict[str, Any]:
     """Return how an installed plugin keeps its contract, as JSON.
 
     Args:
         name: The plugin's name: that of its entry point in ``dragoman.plugins``.
+        match: Runs only the tests that match, as pytest's ``-k`` does; ``None`` runs all.
 
     Raises:
         LookupError: No plugin of that name has loaded; the text says why.
@@ -100,7 +101,7 @@ def check(name: str) -> dict[str, Any]:
     plugin = _plugin(plugins, name)
     trials = trials_of(name)
     recorder = Recorder(trials)
-    code = _run(name, recorder)
+    code = _run(name, recorder, match)
     for trial in trials:
         if trial.problem is not None:
             recorder.outcomes[trial.title].failed.append(("the case", trial.problem))
@@ -210,7 +211,7 @@ def _unchecked(plugin: LoadedPlugin, trials: Sequence[Trial]) -> Iterator[str]:
                 yield f"{operation} of {description.kind}: the plugin ships no case for it"
 
 
-def _run(name: str, recorder: Recorder) -> int:
+def _run(name: str, recorder: Recorder, match: str | None) -> int:
     os.environ.pop("PYTEST_ADDOPTS", None)  # the check is the same whoever runs it
     os.environ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"
     with tempfile.TemporaryDirectory(prefix="dragoman-check-") as folder:
@@ -219,6 +220,7 @@ def _run(name: str, recorder: Recorder) -> int:
         tests.write_text(_TESTS % name, encoding="utf-8")
         arguments = ["-c", str(settings), "--rootdir", folder, "--confcutdir", folder, "--import-mode=importlib"]
         arguments += ["-p", "pytest_asyncio.plugin", "-p", "no:cacheprovider", "-p", "no:terminal"]
+        arguments += [] if match is None else ["-k", match]
         return int(pytest.main([*arguments, str(tests)], plugins=[recorder]))
 
 
@@ -232,9 +234,12 @@ def _said(report: pytest.TestReport) -> str:
 
 
 def main() -> None:
-    """Check the plugin that the first argument names; the JSON goes to stdout, a failure to be told to stderr."""
+    """Check the plugin that the first argument names, with the tests that the second one matches, where it is given.
+
+    The JSON goes to stdout, a failure to be told to stderr.
+    """
     try:
-        checked = check(sys.argv[1])
+        checked = check(*sys.argv[1:3])
     except LookupError as error:
         sys.exit(str(error.args[0]))
     sys.stdout.write(json.dumps(checked))

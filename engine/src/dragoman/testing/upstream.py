@@ -27,6 +27,9 @@ from typing import Any, Self
 #: A wait that takes longer has failed; nothing waits this long when things work.
 PATIENCE_S = 30.0
 
+#: A client that has gone says no farewell; TLS would wait for it much longer.
+TLS_FAREWELL_S = 0.2
+
 #: A request's head may be this long.
 MAX_HEAD_BYTES = 256 * 1024
 
@@ -177,7 +180,14 @@ class Upstream:
             clients.add(task)
             task.add_done_callback(clients.discard)
 
-        server = await asyncio.start_server(connected, "127.0.0.1", 0, limit=MAX_HEAD_BYTES, ssl=self._tls)
+        server = await asyncio.start_server(
+            connected,
+            "127.0.0.1",
+            0,
+            limit=MAX_HEAD_BYTES,
+            ssl=self._tls,
+            ssl_shutdown_timeout=TLS_FAREWELL_S if self._tls else None,
+        )
         self.url = f"{'https' if self._tls else 'http'}://127.0.0.1:{server.sockets[0].getsockname()[1]}"
         self._ready.set()
         await self._stop.wait()

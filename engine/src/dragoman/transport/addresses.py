@@ -87,12 +87,12 @@ class AddressCheck:
         """
         host, port = url.raw_host or "", url.port or 0
         if not _PLAIN_HOST.fullmatch(host):
-            raise _refused(host, port, _ODD)
+            raise _refused(host, port, _ODD, _WRITE_IT_OUT)
         try:
             address = ip_address(host)
         except ValueError:
             if ":" in host or _ENDS_IN_A_NUMBER.search(host):
-                raise _refused(host, port, _ODD) from None
+                raise _refused(host, port, _ODD, _WRITE_IT_OUT) from None
             return
         if not self._may_call(address, port):
             raise _refused(host, port, _NOT_PUBLIC)
@@ -148,11 +148,10 @@ class CheckedResolver(AbstractResolver):
 
 _ODD = "it is neither a name nor an address in its usual form"
 _NOT_PUBLIC = "it is not on the public internet"
+_WRITE_IT_OUT = "write a name, with xn-- for other scripts, or an address such as 192.0.2.1"
+_ALLOW_IT = "the deployment allows it with the setting network.allowed_hosts"
 
 
-def _refused(host: str, port: int, why: str) -> AddressRefusedError:
+def _refused(host: str, port: int, why: str, hint: str = _ALLOW_IT) -> AddressRefusedError:
     shown = f"[{host}]" if ":" in host else host
-    return AddressRefusedError(
-        f"an API caller may not have {shown}:{port} called: {why}",
-        hint="the deployment allows it with the setting network.allowed_hosts",
-    )
+    return AddressRefusedError(f"an API caller may not have {shown}:{port} called: {why}", hint=hint)

@@ -52,6 +52,13 @@ class TransportPool:
         if known := self._open.pop(asyncio.get_running_loop(), None):
             await known.lifetime.aclose()
 
+    def leave(self) -> None:
+        """Have every loop close its transport, called from any thread, when an engine is dropped unclosed."""
+        for loop, known in list(self._open.items()):
+            if not loop.is_closed():
+                loop.call_soon_threadsafe(_close_on, loop, known.lifetime)
+        self._open.clear()
+
     async def _make(self) -> Transport:
         # Importing the HTTP client takes 100 ms, so not before the first call.
         from dragoman.transport.addresses import AddressCheck
@@ -64,6 +71,16 @@ class TransportPool:
         self._open[asyncio.get_running_loop()] = _Open(transport, lifetime)
         await anext(lifetime)  # from here on the loop knows it
         return transport
+
+
+def _close_on(loop: asyncio.AbstractEventLoop, lifetime: AsyncGenerator[None, None]) -> None:
+    closing = loop.create_task(lifetime.aclose())
+    _CLOSING.add(closing)
+    closing.add_done_callback(_CLOSING.discard)
+
+
+#: A loop holds its tasks weakly.
+_CLOSING: set[asyncio.Task[None]] = set()
 
 
 async def _lifetime(transport: Transport) -> AsyncGenerator[None, None]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dragoman.adapter import Operation
 from dragoman.plugin import ImporterDescription, ProviderDescription, SecretSourceDescription, hookimpl
 
 from dragoman_aws.bedrock.connection import BedrockConnection
@@ -19,6 +20,8 @@ _KEYS = {
     "session_token": None,
 }
 
+_OPERATIONS: tuple[Operation, ...] = ("chat", "embed", "rerank")
+
 
 @hookimpl
 def dragoman_providers() -> list[ProviderDescription]:
@@ -30,6 +33,7 @@ def dragoman_providers() -> list[ProviderDescription]:
             connection=BedrockConnection,
             inference=BedrockInference,
             credentials={**_KEYS, "api_key": "AWS_BEARER_TOKEN_BEDROCK"},
+            operations=_OPERATIONS,
             mapping=True,
             rules=RULES,
         ),
@@ -39,6 +43,7 @@ def dragoman_providers() -> list[ProviderDescription]:
             factory="dragoman_aws.sagemaker.provider:SageMakerProvider",
             connection=SageMakerConnection,
             credentials=_KEYS,
+            operations=_OPERATIONS,
             mapping=True,
         ),
     ]

@@ -56,7 +56,7 @@ TYPE_RULES: Mapping[str, Rule] = {
 def error_of(reply: WireReply) -> ProviderError:
     """Return the error of a reply outside 2xx."""
     body = _object(reply.body)
-    message = _text(body.get("message")) or _text(body.get("error")) or _words_of(reply)
+    message = _text(body.get("message")) or _words_of_proxy(body.get("error")) or _words_of(reply)
     code = _text(body.get("error_type"))
     rule = _rule(code, reply.status)
     return _error(rule, message, code, reply, status=reply.status, body_id=_text(body.get("id")))
@@ -106,6 +106,11 @@ def _object(body: bytes) -> Mapping[str, Any]:
 
 def _text(value: Any) -> str | None:
     return " ".join(value.split()) if isinstance(value, str) and value.strip() else None
+
+
+def _words_of_proxy(error: Any) -> str | None:
+    """Return what a proxy in front of Cohere says: ``{"error": "…"}`` or ``{"error": {"message": "…"}}``."""
+    return _text(error.get("message") if isinstance(error, Mapping) else error)
 
 
 def _words_of(reply: WireReply) -> str:

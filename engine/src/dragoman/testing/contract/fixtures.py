@@ -40,7 +40,8 @@ class Subject:
     @property
     def is_langchain(self) -> bool:
         """Whether a LangChain class makes the calls."""
-        return self.case.document.get("runtime") == "langchain"
+        native = self.engine.plugins.provider(self.case.kind).native
+        return str(self.case.document.get("runtime", "native" if native else "langchain")) == "langchain"
 
     def prepare(self, answer: Answer, *, streamed: bool) -> None:
         """Let the upstream give this answer to the next call; a provider without a wire needs none."""

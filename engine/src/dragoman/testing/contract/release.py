@@ -10,7 +10,7 @@ from dragoman.engine import Engine
 from dragoman.plugins import Plugins
 from dragoman.testing.case import Answer, ProviderCase, ProviderSide
 from dragoman.testing.contract.fixtures import ContractFixtures, Subject
-from dragoman.testing.upstream import HOLD, Reply, Upstream
+from dragoman.testing.upstream import HOLD, PATIENCE_S, Received, Reply, Upstream
 
 
 class Release(ContractFixtures):
@@ -20,9 +20,17 @@ class Release(ContractFixtures):
     async def test_cancelling_a_call_disconnects_the_provider(
         self, subject: Subject, codec_wire: ProviderSide, streamed: bool
     ) -> None:
-        subject.upstream.answer(Reply((HOLD,)))
-        task = asyncio.ensure_future(subject.ask(streamed=streamed))
-        assert await asyncio.to_thread(subject.upstream.wait_until_asked)
+        loop, asked = asyncio.get_running_loop(), asyncio.Event()
+
+        def keep_waiting(_: Received) -> Reply:
+            loop.call_soon_threadsafe(asked.set)
+            return Reply((HOLD,))
+
+        subject.upstream.answer(keep_waiting)
+        task, arrival = asyncio.ensure_future(subject.ask(streamed=streamed)), asyncio.ensure_future(asked.wait())
+        await asyncio.wait({task, arrival}, timeout=PATIENCE_S, return_when=asyncio.FIRST_COMPLETED)
+        arrival.cancel()
+        assert asked.is_set(), f"the call sent nothing: {task}"
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
             await task

@@ -59,10 +59,12 @@ class ChatStreamDecoder(StreamDecoder):
             raise self._broken("a frame of the stream is not JSON") from None
         if type(event) is not dict:
             raise self._broken("a frame of the stream is no JSON object")
-        read = _EVENTS.get(event.get("type") or frame.event or "")
-        if read is None:
-            return self._unknown(event, frame)
-        return read(self, event)
+        return self.read(event, frame.event)
+
+    def read(self, event: Data, name: str | None = None) -> Events:
+        """Return our events of one of Cohere's; ``name`` counts where it says no type itself."""
+        read = _EVENTS.get(event.get("type") or name or "")
+        return self._unknown(event, name) if read is None else read(self, event)
 
     def end(self) -> Iterable[Event]:
         return ()
@@ -70,9 +72,9 @@ class ChatStreamDecoder(StreamDecoder):
     def _broken(self, what: str) -> ProtocolError:
         return ProtocolError(what, status=self._reply.status, request_id=request_id_of(self._reply))
 
-    def _unknown(self, event: Data, frame: Frame) -> Events:
+    def _unknown(self, event: Data, name: str | None) -> Events:
         """Keep an event of a new type; raise what is an error by itself."""
-        if event.get("error") or frame.event == "error" or (not event.get("type") and event.get("message")):
+        if event.get("error") or name == "error" or (not event.get("type") and event.get("message")):
             raise error_in_answer(event, self._reply)
         self._extra.setdefault("events", []).append(event)
         return []

@@ -100,6 +100,7 @@ def _refusal(reply: WireReply, auth: OAuthClientAuth, body: Mapping[str, Any]) -
         status=reply.status,
         provider_code=code,
         stale_credentials=refused,
+        retry_after_s=_seconds(reply.headers.get("retry-after")),
         hint="check connection.auth, and the secret that credentials.client_secret names",
     )
 
@@ -122,8 +123,13 @@ def _object(raw: bytes) -> Mapping[str, Any]:
 
 def _lifetime_s(value: Any) -> float:
     """Return ``expires_in``, which some servers write as text."""
+    return _seconds(value) or UNSTATED_LIFETIME_S
+
+
+def _seconds(value: Any) -> float | None:
+    """Return a number of seconds; ``None`` for what is none, not finite, or negative."""
     try:
         seconds = float(value)
     except (TypeError, ValueError):
-        return UNSTATED_LIFETIME_S
-    return seconds if 0 < seconds < float("inf") else UNSTATED_LIFETIME_S
+        return None
+    return seconds if 0 <= seconds < float("inf") else None

@@ -15,7 +15,12 @@ class AcmeWire(Wire):
         return Reply.jsonl([*({"says": piece} for piece in answer.pieces), _end(answer)])
 
     def error(self, status: int, message: str) -> Reply:
-        return Reply.json({"problem": message}, status)
+        return problem(status, message)
+
+
+def problem(status: int, message: str) -> Reply:
+    """Return what the provider sends when it refuses."""
+    return Reply.json({"problem": message}, status)
 
 
 def _end(answer: Answer) -> dict[str, object]:
