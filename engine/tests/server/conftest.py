@@ -1,6 +1,5 @@
 """A real PostgreSQL for the tests: Debian's programs, a data folder of its own, loopback only."""
 
-import asyncio
 import contextlib
 import os
 import pwd
@@ -60,7 +59,7 @@ class Cluster:
                 stderr=log,
                 **self._user,
             )
-        asyncio.run(self._answers())
+        self._wait_until_it_answers()
 
     def stop(self):
         """Stop the server at once, as a crash would: it closes every connection."""
@@ -75,26 +74,20 @@ class Cluster:
     def create_database(self):
         """Make an empty database and return its URL."""
         name = f"test_{uuid.uuid4().hex[:12]}"
-        asyncio.run(self._execute(f"CREATE DATABASE {name}"))
+        self.execute(f"CREATE DATABASE {name}")
         return self.url(name)
 
-    async def _execute(self, statement):
-        import asyncpg
+    def execute(self, statement, database="postgres"):
+        """Run one statement and return what it says."""
+        command = [self.programs / "psql", "-X", "-q", "-t", "-d", self.url(database), "-c", statement]
+        return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
 
-        connection = await asyncpg.connect(self.url("postgres"))
-        try:
-            await connection.execute(statement)
-        finally:
-            await connection.close()
-
-    async def _answers(self):
+    def _wait_until_it_answers(self):
         end = time.monotonic() + 30
-        while True:
-            if self._server.poll() is not None or time.monotonic() > end:
-                raise RuntimeError((self.folder / "log").read_text())
-            with contextlib.suppress(Exception):
-                return await self._execute("SELECT 1")
-            await asyncio.sleep(0.05)
+        while self._server.poll() is None and time.monotonic() < end:
+            with contextlib.suppress(subprocess.CalledProcessError):
+                return self.execute("SELECT 1")
+        raise RuntimeError((self.folder / "log").read_text())
 
 
 def free_port():
