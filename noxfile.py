@@ -24,7 +24,7 @@ SOURCES = [str(folder / "src") for folder in (ENGINE, *PLUGINS.values())]
 TOOLS = nox.project.load_toml("pyproject.toml")
 
 #: The modules of the engine that a plugin may import; ARCHITECTURE.md says the same.
-PUBLIC = ("plugin", "errors", "messages", "events", "secret", "adapter", "provider", "hookspecs")
+PUBLIC = ("plugin", "errors", "messages", "events", "secret", "adapter", "provider", "hookspecs", "testing")
 
 #: The newcomer's first question, asked of what `build` has built.
 FIRST_COMMAND = ["chat", "Tell me about iterators"]
@@ -76,7 +76,7 @@ def tests(session: nox.Session) -> None:
 def plugins(session: nox.Session, name: str) -> None:
     """Run one plugin's tests with nothing but the engine and that plugin, without its LangChain door."""
     folder = PLUGINS[name]
-    session.install("./engine[testing]", _path(folder), *_test_needs(folder))
+    session.install("./engine[testing]", *_with_siblings(folder), *_test_needs(folder))
     session.run("pytest", str(folder), *session.posargs)
 
 
@@ -132,11 +132,21 @@ def llamacpp(session: nox.Session) -> None:
 
 
 @nox.session
+def aimock(session: nox.Session) -> None:
+    """Talk to aimock, an emulator of providers by others, as a second opinion. Needs Node and npm."""
+    session.install(*_tools("test"), "./engine[testing]", "./plugins/cohere")
+    npm = ["npm", "install", "--prefix", "tests/aimock", "--no-package-lock", "--no-fund", "--no-audit"]
+    session.run(*npm, external=True)
+    session.run("pytest", "tests/aimock", *session.posargs)
+
+
+@nox.session
 def new_plugin(session: nox.Session) -> None:
     """Create plugins/NAME from the engine's template: `nox -s new_plugin -- NAME`. It passes its tests as it is."""
     if len(session.posargs) != 1:
         session.error("name the plugin: nox -s new_plugin -- NAME")
     folder = _new_plugin(session, session.posargs[0], Path("plugins"))
+    (folder / "ruff.toml").unlink()  # the repository's own settings hold
     session.log(f'{folder} is there; `nox -s "plugins({folder.name})"` runs its tests')
 
 
@@ -145,6 +155,13 @@ def new_plugin(session: nox.Session) -> None:
 
 def _path(folder: Path) -> str:
     return f"./{folder.as_posix()}"
+
+
+def _with_siblings(folder: Path) -> list[str]:
+    """Return a plugin's path, after those of the plugins of this repository that it builds on."""
+    needs = " ".join(nox.project.load_toml(folder / "pyproject.toml")["project"]["dependencies"])
+    siblings = [path for name, path in PLUGINS.items() if f"dragoman-{name}>" in needs]
+    return [*map(_path, siblings), _path(folder)]
 
 
 def _tools(group: str) -> list[str]:

@@ -20,6 +20,7 @@ _ENVIRONMENT = {
     "LITELLM_LOCAL_MODEL_COST_MAP": "True",
     "LANGSMITH_TRACING": "false",
     "OPENAI_API_KEY": "sk-bench",
+    "COHERE_API_KEY": "co-bench",
     "AWS_ACCESS_KEY_ID": "AKIDEXAMPLE",
     "AWS_SECRET_ACCESS_KEY": "bench-secret",
     "AWS_EC2_METADATA_DISABLED": "true",

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import upstream_bedrock
+import upstream_cohere
 import upstream_openai
 
 
@@ -100,5 +101,22 @@ SUITES: Mapping[str, Suite] = {
         answer=upstream_bedrock.ANSWER,
         chunks=upstream_bedrock.CHUNKS,
         results="RESULTS-bedrock.md",
+    ),
+    "cohere": Suite(
+        title="Cohere's chat",
+        base="",
+        contenders={
+            "dragoman_at_cohere": "Dragoman",
+            "cohere_sdk": "cohere SDK",
+        },
+        subject="dragoman_at_cohere",
+        compared=("cohere_sdk",),
+        targets=(
+            Target("call", "cohere_sdk", 0.35),
+            Target("stream", "cohere_sdk", 0.10),
+        ),
+        answer=upstream_cohere.ANSWER,
+        chunks=upstream_cohere.CHUNKS,
+        results="RESULTS-cohere.md",
     ),
 }

@@ -1,8 +1,8 @@
 """A server with fixed answers, in a process of its own: what every contender talks to.
 
-It speaks OpenAI's chat completions and Bedrock's Converse over HTTP/1.1 with keep-alive. Everything it says is made
-beforehand, so that its own cost is small and the same for all. A stream is sent at once, each event as one HTTP chunk,
-as real servers do; for the model ``paced`` event by event, as real models do.
+It speaks OpenAI's chat completions, Bedrock's Converse and Cohere's chat over HTTP/1.1 with keep-alive. Everything it
+says is made beforehand, so that its own cost is small and the same for all. A stream is sent at once, each event as one
+HTTP chunk, as real servers do; for the model ``paced`` event by event, as real models do.
 
     python upstream.py        prints its port and serves until its standard input ends
 """
@@ -16,12 +16,14 @@ import re
 import sys
 
 import upstream_bedrock
+import upstream_cohere
 import upstream_openai
 
 _LENGTH = re.compile(rb"\r\ncontent-length: *(\d+)", re.IGNORECASE)
 _WANTS_STREAM = re.compile(rb'"stream": ?true')
 _MODEL = b"POST /model/"
 _CONVERSE_STREAM = b"/converse-stream "
+_COHERE = b"POST /v2/chat"
 _PACED = b"POST /model/paced/"
 #: Between two events of a paced stream.
 PACE_S = 0.1
@@ -32,6 +34,8 @@ def answer_to(head: bytes, body: bytes) -> bytes:
     if head.startswith(_MODEL):
         line = head[: head.find(b"\r\n")]
         return upstream_bedrock.STREAMED if _CONVERSE_STREAM in line else upstream_bedrock.WHOLE
+    if head.startswith(_COHERE):
+        return upstream_cohere.STREAMED if _WANTS_STREAM.search(body) else upstream_cohere.WHOLE
     return upstream_openai.STREAMED if _WANTS_STREAM.search(body) else upstream_openai.WHOLE
 
 

@@ -11,7 +11,7 @@ import pytest
 ROOT = Path(__file__).parents[1]
 
 #: Variables that change what a deployment does; a test starts without them.
-OURS = ("DRAGOMAN_", "OPENAI_", "AZURE_", "MODEL_SECRETS")
+OURS = ("DRAGOMAN_", "OPENAI_", "AZURE_", "COHERE_", "CO_API_", "MODEL_SECRETS")
 
 
 @pytest.fixture(autouse=True)

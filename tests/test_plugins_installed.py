@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 import sysconfig
@@ -14,6 +15,7 @@ from typing import Any
 
 import pytest
 from dragoman.template import create_plugin
+from dragoman.testing import Reply, Upstream
 
 HEAD = """
 from dragoman.plugin import ProviderDescription, hookimpl
@@ -160,6 +162,33 @@ def test_a_third_party_provider_is_in_the_schema_and_can_be_asked(dragoman: Comm
     shown = result(dragoman("chat", "-a", "acme-one", "--dry-run", "--json", "Hello"))
     assert shown["url"] == "https://api.acme.example/answer"
     assert shown["body"]["conversation"] == [{"who": "user", "says": "Hello"}]
+
+
+def test_a_third_party_plugin_is_listed_for_people_too(dragoman: Command) -> None:
+    row = next(line for line in dragoman("plugins").stdout.splitlines() if line.startswith("acme "))
+    assert row.split() == ["acme", "dragoman-acme", "0.1.0.dev0", "acme"]
+    assert re.search(r"^acme-one +acme +one +", dragoman("adapters", "list").stdout, re.MULTILINE)
+
+
+def test_a_third_party_provider_answers(dragoman: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ACME_API_KEY", "of-no-value")
+    end = {"ended": "done", "tokens": {"read": 1, "written": 2}}
+    with Upstream() as upstream:
+        address = ("--set", f"connection.base_url={upstream.url}")
+        upstream.answer(Reply.jsonl([{"says": "Good "}, {"says": "day"}, end]))
+        assert dragoman("chat", "-a", "acme-one", *address, "Hello").stdout == "Good day\n"
+        upstream.answer(Reply.json({"says": "Good day", **end}))
+        whole = result(dragoman("chat", "-a", "acme-one", *address, "--no-stream", "--json", "Hello"))
+    assert whole["text"] == "Good day"
+    assert whole["usage"]["output_tokens"] == 2
+    assert upstream.received[0].headers["authorization"] == "Bearer of-no-value"
+
+
+def test_a_third_party_plugin_keeps_the_contract_where_it_is_installed(dragoman: Command) -> None:
+    checked = result(dragoman("plugins", "check", "acme", "--json"))
+    assert [c["failed"] for c in checked["checked"]] == [[]]
+    assert checked["unchecked"] == []
+    assert checked["checked"][0]["contract"] == "chat"
 
 
 def test_using_a_provider_whose_plugin_failed_says_why(dragoman: Command, tmp_path: Path) -> None:

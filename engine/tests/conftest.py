@@ -1,7 +1,9 @@
 """What the engine's tests share: a real, tiny plugin, and hypothesis without a clock."""
 
 import sys
+import tomllib
 from importlib.metadata import EntryPoint
+from pathlib import Path
 from types import ModuleType
 
 import pytest
@@ -64,3 +66,25 @@ def plugin_module(monkeypatch):
 def echo_plugin(plugin_module):
     """An entry point of a plugin that works."""
     return plugin_module(ECHO_PLUGIN)
+
+
+def _leave_installed(created: Path) -> Path:
+    project = tomllib.loads((created / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    package = project["name"].replace("-", "_")
+    groups = [
+        f"[{group}]\n" + "".join(f"{name} = {value}\n" for name, value in entries.items())
+        for group, entries in project["entry-points"].items()
+    ]
+    info = created / "src" / f"{package}-{project['version']}.dist-info"
+    info.mkdir()
+    metadata = f"Metadata-Version: 2.1\nName: {project['name']}\nVersion: {project['version']}\n"
+    (info / "METADATA").write_text(metadata, encoding="utf-8")
+    (info / "entry_points.txt").write_text("\n".join(groups), encoding="utf-8")
+    (info / "top_level.txt").write_text(f"{package}\n", encoding="utf-8")
+    return created / "src"
+
+
+@pytest.fixture(scope="session")
+def leave_installed():
+    """Write beside a plugin's package what an editable installation leaves, and return the folder for the path."""
+    return _leave_installed

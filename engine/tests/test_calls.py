@@ -140,6 +140,19 @@ async def test_an_adapter_that_declares_no_streaming_is_asked_for_the_whole(engi
         assert [piece async for piece in stream.text()] == ["hello"]
     assert [request.stream for request in script.requests] == [False]
     assert stream.response.model == "m1"
+    assert [(r.code, r.path) for r in stream.response.reports] == [("not_streamed", "capabilities.streaming")]
+
+
+async def test_who_asks_for_the_whole_is_told_nothing_of_streams(engine, script):
+    script.steps += [ANSWER]
+    response = await engine.chat({**ADAPTER, "capabilities": {"streaming": False}}, "hi")
+    assert not response.reports
+
+
+async def test_a_whole_answer_for_a_stream_is_tried_again_like_any_other(engine, script):
+    script.steps += [[ServerError("busy", retry_after_s=0)], ANSWER]
+    async with engine.stream({**ADAPTER, "capabilities": {"streaming": False}}, "hi") as stream:
+        assert [piece async for piece in stream.text()] == ["hello"]
 
 
 async def test_the_text_alone(engine, script):

@@ -297,6 +297,93 @@ def test_a_forbidden_setting_can_be_left_out_and_reported(deployment, plugins):
     assert [r.code for r in resolved.reports] == ["rule_dropped"]
 
 
+MODEL_RULES = """
+from typing import Annotated, Literal
+from dragoman.plugin import *
+
+PLUGIN_API = (1, 0)
+
+class KeyAuth(Connection):
+    kind: Literal["key"] = "key"
+    header: str = "x-key"
+    realm: str | None = None
+
+class RuledConnection(Connection):
+    host: str | None = None
+    auth: Annotated[KeyAuth, Shown()] = KeyAuth()
+
+@hookimpl
+def dragoman_providers():
+    return [ProviderDescription(
+        kind="ruled", title="Ruled", factory=f"{__name__}:Nothing", connection=RuledConnection,
+        rules=(
+            ModelRules(
+                ("one", "two"), ({"exclusive": ["inference.temperature", "inference.top_p"]},), "a page", "2026-11-01"
+            ),
+            ModelRules(("two",), ({"forbid": "inference.top_k"},), "a probe", "2026-11-02"),
+        ),
+    )]
+"""
+
+
+@pytest.fixture
+def ruled(plugin_module):
+    plugins = load_plugins(found=[plugin_module(MODEL_RULES, "ruled")])
+    catalog = load_catalog(plugins, NoSecrets(), None, None)
+
+    def read(document, override=None, **inference):
+        return resolve(catalog, plugins, {"provider": "ruled", "model": "m", **document}, override, inference)
+
+    return read
+
+
+def test_rules_of_a_provider_hold_for_the_base_model(ruled):
+    with pytest.raises(DocumentError, match=r"inference.top_p: the model takes only one of"):
+        ruled({"base_model": "one"}, temperature=1, top_p=0.5)
+    with pytest.raises(DocumentError, match=r"inference.top_k: the model does not take it"):
+        ruled({"base_model": "two"}, top_k=3)
+    resolved = ruled({"base_model": "two"}, temperature=1)
+    assert [*map(set, resolved.document["rules"])] == [{"exclusive"}, {"forbid"}]
+    assert resolved.origins["rules"] == ("rules of provider ruled for two (a page, 2026-11-01; a probe, 2026-11-02)")
+
+
+def test_only_the_base_model_chooses_a_providers_rules(ruled):
+    for document in ({"model": "two"}, {"base_model": "two-and-more"}):
+        assert "rules" not in ruled(document, temperature=1, top_p=0.5, top_k=3).document
+
+
+def test_a_documents_own_rules_replace_those_of_its_provider(ruled):
+    kept = {"exclusive": ["inference.temperature", "inference.top_p"], "keep": "inference.temperature"}
+    resolved = ruled({"base_model": "two", "rules": [kept]}, temperature=1, top_p=0.5, top_k=3)
+    assert resolved.document["inference"] == {"temperature": 1, "top_k": 3}
+    assert [(r.code, r.path) for r in resolved.reports] == [("rule_dropped", "inference.top_p")]
+    assert ruled({"base_model": "two", "rules": []}, {}, top_k=3).document["rules"] == []
+    assert "rules" not in ruled({"base_model": "two"}, {"rules": None}, top_k=3).document
+
+
+def test_an_override_of_the_base_model_brings_its_rules(ruled):
+    with pytest.raises(DocumentError, match=r"inference.top_k"):
+        ruled({"base_model": "one"}, {"base_model": "two"}, top_k=3)
+
+
+@pytest.mark.parametrize("connection", [None, {}, {"host": "h"}])
+def test_a_default_that_decides_who_calls_is_shown(ruled, connection):
+    resolved = ruled({} if connection is None else {"connection": connection})
+    assert resolved.document["connection"] == {**(connection or {}), "auth": {"kind": "key", "header": "x-key"}}
+    assert resolved.adapter.connection == resolved.document["connection"]
+    shown = {path: origin for path, origin in resolved.origins.items() if path.startswith("connection")}
+    default = "default of provider ruled"
+    hosted = {"connection.host": "document"} if connection else {}
+    assert shown == {**hosted, "connection.auth.kind": default, "connection.auth.header": default}
+
+
+def test_a_default_and_the_same_written_down_are_one_document_and_one_target(ruled):
+    silent, said = ruled({}), ruled({"connection": {"auth": {"kind": "key", "header": "x-key"}}})
+    assert (silent.digest, silent.target_key) == (said.digest, said.target_key)
+    assert silent.digest == digest(silent.document)
+    assert said.origins["connection.auth.kind"] == "document"
+
+
 def test_one_broken_file_never_hides_the_rest(deployment, plugins, tmp_path):
     (tmp_path / "adapters").mkdir()
     (tmp_path / "adapters" / "broken.yaml").write_text("a: [")

@@ -168,6 +168,16 @@ WRITTEN: dict[str, tuple[str, str, dict[str, Any]]] = {
         '["E"]',
         {"secrets": {"export_environment": ["FLAG"]}},
     ),
+    "langchain.classes": (
+        '[langchain.classes]\none = "package:File"',
+        '{"one": "package:Environment"}',
+        {"langchain": {"classes": {"one": "package:Flag"}}},
+    ),
+    "network.allowed_hosts": (
+        '[network]\nallowed_hosts = ["f.internal"]',
+        '["e.internal:8000"]',
+        {"network": {"allowed_hosts": ["10.0.0.0/8"]}},
+    ),
     "store.url": ('[store]\nurl = "sqlite:///f"', "sqlite:///e", {"store": {"url": "postgresql://me@flag/d"}}),
     "store.url_secret": ('[store]\nurl_secret = "f"', "e", {"store": {"url_secret": "flag"}}),
     "store.directory": ('[store]\ndirectory = "f"', "e", {"store": {"directory": "flag"}}),

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 import tomllib
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -53,20 +55,31 @@ def test_command_says_where_the_plugin_is_and_what_is_wrong(tmp_path: Path) -> N
     assert "Traceback" not in second.stderr
 
 
-def test_its_own_tests_pass(tmp_path: Path) -> None:
+def test_its_own_tests_pass(tmp_path: Path, leave_installed: Callable[[Path], Path]) -> None:
     created = create_plugin("my-server", tmp_path)
-    info = created / "src" / "dragoman_my_server-0.1.0.dev0.dist-info"  # as an editable installation leaves it
-    info.mkdir()
-    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: dragoman-my-server\nVersion: 0.1.0.dev0\n")
-    (info / "entry_points.txt").write_text("[dragoman.plugins]\nmy-server = dragoman_my_server.plugin\n")
-    (info / "top_level.txt").write_text("dragoman_my_server\n")
     done = subprocess.run(
         [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider"],
         cwd=created,
-        env={**os.environ, "PYTHONPATH": str(created / "src")},
+        env={**os.environ, "PYTHONPATH": str(leave_installed(created))},
         capture_output=True,
         text=True,
         check=False,
     )
     assert done.returncode == 0, done.stdout
     assert " failed" not in done.stdout
+
+
+@pytest.mark.parametrize("tool", [["ruff", "check"], ["ruff", "format", "--check"], ["mypy", "--strict", "src"]])
+@pytest.mark.parametrize("name", ["zz", "a-provider-with-a-rather-long-name"])
+def test_it_is_in_good_style(tmp_path: Path, tool: list[str], name: str) -> None:
+    program = shutil.which(tool[0], path=Path(sys.executable).parent)
+    if program is None:
+        pytest.skip(f"{tool[0]} is not installed here; `nox -s lint types` has it")
+    done = subprocess.run(
+        [program, *tool[1:], *(["."] if tool[0] == "ruff" else [])],
+        cwd=create_plugin(name, tmp_path),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr

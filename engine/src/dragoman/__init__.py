@@ -29,12 +29,14 @@ if TYPE_CHECKING:
     from dragoman.messages import Document as Document
     from dragoman.messages import Image as Image
     from dragoman.messages import Message as Message
+    from dragoman.messages import ProviderPart as ProviderPart
     from dragoman.messages import Reasoning as Reasoning
     from dragoman.messages import Text as Text
     from dragoman.messages import Tool as Tool
     from dragoman.messages import ToolCall as ToolCall
     from dragoman.messages import ToolChoice as ToolChoice
     from dragoman.messages import ToolResult as ToolResult
+    from dragoman.messages import Video as Video
     from dragoman.settings import Settings as Settings
     from dragoman.sync import SyncEngine as SyncEngine
 
@@ -51,6 +53,7 @@ _HOMES = {
     "Image": "messages",
     "Message": "messages",
     "ProviderError": "errors",
+    "ProviderPart": "messages",
     "Reasoning": "messages",
     "RerankResponse": "events",
     "Response": "events",
@@ -62,6 +65,7 @@ _HOMES = {
     "ToolChoice": "messages",
     "ToolResult": "messages",
     "Usage": "events",
+    "Video": "messages",
 }
 
 __all__ = sorted(_HOMES)  # noqa: PLE0605

@@ -263,6 +263,7 @@ class Capabilities(Section):
     images: bool | None = None
     documents: bool | None = None
     audio: bool | None = None
+    video: bool | None = None
     system: bool | None = None
     structured_output: bool | None = None
     reasoning: bool | None = None

@@ -15,11 +15,13 @@ from dragoman.messages import (
     Image,
     Message,
     Part,
+    ProviderPart,
     Reasoning,
     Refusal,
     Text,
     ToolCall,
     ToolResult,
+    Video,
 )
 from dragoman.provider import ChatRequest, Session
 from dragoman.resolve import Resolved
@@ -27,7 +29,7 @@ from dragoman.resolve import Resolved
 #: Rough English average over the byte-pair vocabularies of today's models; an estimate built on it says so.
 BYTES_PER_TOKEN = 4
 TOKENS_PER_MESSAGE = 4
-#: A flat figure for one image, audio clip or file: what it costs differs by model, and nothing is known here.
+#: A flat figure for one image, film, audio clip or file: what it costs differs by model, and nothing is known here.
 TOKENS_PER_MEDIUM = 300
 
 
@@ -65,7 +67,7 @@ def _needed(request: ChatRequest) -> Iterable[str]:
     if any(m.role in ("system", "developer") for m in request.messages):
         yield "system"
     kinds = {type(part) for message in request.messages for part in _flat(message.parts)}
-    for kind, name in ((Image, "images"), (Document, "documents"), (Audio, "audio")):
+    for kind, name in ((Image, "images"), (Document, "documents"), (Audio, "audio"), (Video, "video")):
         if kind in kinds:
             yield name
 
@@ -165,11 +167,11 @@ def _estimate_part(part: Part) -> int:
             return _tokens(name + arguments)
         case ToolResult(_, parts):
             return sum(_estimate_part(inner) for inner in parts)
-        case Document(text=str(text)):
-            return _tokens(text)
-        case CachePoint():
-            return 0
-    return TOKENS_PER_MEDIUM
+        case Document(text=text, passages=passages) if text is not None or passages:
+            return _tokens("".join((text or "", *passages)))
+        case ProviderPart(_, value):
+            return _tokens(json.dumps(value, default=str))
+    return 0 if isinstance(part, CachePoint) else TOKENS_PER_MEDIUM
 
 
 def _tokens(text: str) -> int:

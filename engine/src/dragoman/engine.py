@@ -58,6 +58,7 @@ from dragoman.provider import (
     SecretView,
     Session,
     Target,
+    Tls,
     WireReply,
     WireRequest,
 )
@@ -65,9 +66,8 @@ from dragoman.reloading import keep_what_worked
 from dragoman.resolve import AdapterLike, Resolved, resolve
 from dragoman.secret import Secret
 from dragoman.secrets import SecretStore
-from dragoman.secrets.snapshot import Snapshot
 from dragoman.sessions import Lease, OpenSessions, WholeAnswers, import_provider
-from dragoman.settings import Settings
+from dragoman.settings import AllowedHost, Settings
 from dragoman.transport.authorization import CredentialCache
 from dragoman.transport.codec_session import CodecSession, EmbedSession, RerankSession
 from dragoman.transport.line import Line
@@ -100,8 +100,8 @@ class Engine:
     """Calls models through adapters.
 
     One engine serves any number of adapters, tasks, threads and event loops; it opens nothing before the first call.
-    Close it with :meth:`aclose`, or use it as ``async with``; at the end of ``asyncio.run`` connections close by
-    themselves.
+    Close it with :meth:`aclose`, or use it as ``async with``; at the end of ``asyncio.run``, and when the engine is
+    dropped, connections close by themselves.
     """
 
     def __init__(self, settings: Settings | None = None, *, plugins: Plugins | None = None) -> None:
@@ -115,8 +115,14 @@ class Engine:
         self._providers: dict[str, Provider] = {}
         self._open: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, OpenSessions] = weakref.WeakKeyDictionary()
         self._threads = ThreadPoolExecutor(MAX_THREADS, thread_name_prefix="dragoman")
-        self._transports = TransportPool()
+        in_threads = functools.partial(_run_in, self._threads)  # knows no engine: pools outlive one that is dropped
+        self._transports = TransportPool(run_blocking=in_threads)
+        allowed = [AllowedHost.of(entry) for entry in self.settings.network.allowed_hosts]
+        self._checked_transports = TransportPool(allowed=allowed, run_blocking=in_threads)
+        for pool in (self._transports, self._checked_transports):
+            weakref.finalize(self, pool.leave).atexit = False
         self._context = _Context(self, self._transports, CredentialCache())
+        self._checked_context = _Context(self, self._checked_transports, CredentialCache())
 
     @classmethod
     def from_config(cls, config: str | Path | None = None, **flags: Any) -> Engine:
@@ -280,12 +286,18 @@ class Engine:
         adapter: AdapterLike | None,
         override: Mapping[str, Any] | None = None,
         inference: Mapping[str, Any] | None = None,
+        *,
+        trusted: bool = True,
     ) -> Resolved:
-        """Return the effective adapter, with the origin of every value; what a call would use."""
+        """Return the effective adapter, with the origin of every value; what a call would use.
+
+        ``trusted`` is false where the override, or the adapter as a document, is an API caller's: what it says about
+        the connection then leads to the public internet and to ``network.allowed_hosts``, and nowhere else.
+        """
         snapshot = await self._current()
         if adapter is None:
             adapter = self._default_adapter(snapshot.catalog)
-        return snapshot.resolve(self.plugins, adapter, override, inference)
+        return snapshot.resolve(self.plugins, adapter, override, inference, trusted=trusted)
 
     async def langchain_model(self, adapter: AdapterLike | None, override: Mapping[str, Any] | None = None) -> Any:
         """Return the provider's own LangChain chat model for an adapter, configured explicitly and in full.
@@ -297,7 +309,7 @@ class Engine:
         resolved = await self.resolve(adapter, override)
         provider = await self._provider(resolved.description)
         build = functools.partial(provider.langchain, resolved.target)
-        context = BuildContext(await self._read_secrets())
+        context = await self._build_context()
         with self._redacting():
             return await self.run_blocking(build_model, build, resolved.settings, context, resolved.description.kind)
 
@@ -348,8 +360,7 @@ class Engine:
 
     async def run_blocking(self, function: Callable[A, T], *args: A.args, **kwargs: A.kwargs) -> T:
         """Run a blocking function in the engine's own threads."""
-        loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._threads, functools.partial(function, *args, **kwargs))
+        return await _run_in(self._threads, function, *args, **kwargs)
 
     async def aclose(self) -> None:
         """Close this event loop's sessions and connections."""
@@ -357,6 +368,7 @@ class Engine:
         if opened is not None:
             await opened.aclose()
         await self._transports.aclose()
+        await self._checked_transports.aclose()
 
     async def __aenter__(self) -> Engine:
         return self
@@ -373,7 +385,7 @@ class Engine:
         choice = tool_choice_from(asked.tool_choice)
         if choice is not None and choice.mode in ("required", "tool") and not tools:
             raise UnsupportedError("a tool call is demanded and no tool is given", path="tool_choice")
-        resolved = await self.resolve(asked.adapter, asked.override, asked.inference)
+        resolved = await self.resolve(asked.adapter, asked.override, asked.inference, trusted=asked.trusted)
         _refuse_other_operation(resolved, "chat")
         request = ChatRequest(messages, resolved.settings, tools, choice, asked.stream)
         refuse_undeclared(resolved, request)
@@ -386,7 +398,7 @@ class Engine:
     @asynccontextmanager
     async def _planned_texts(self, asked: _AskedTexts[TQ]) -> AsyncGenerator[Plan[TQ], None]:
         """Resolve an adapter for texts and hold its session open until the call is over."""
-        resolved = await self.resolve(asked.adapter, asked.override, asked.inference)
+        resolved = await self.resolve(asked.adapter, asked.override, asked.inference, trusted=asked.trusted)
         _refuse_other_operation(resolved, asked.operation)
         refuse_long_texts(resolved, asked.texts)
         async with await self._lease(resolved) as lease:
@@ -437,11 +449,11 @@ class Engine:
 
     def _open_session(self, resolved: Resolved, provider: Provider) -> Session:
         if resolved.adapter.runtime != "langchain":
-            return provider.open(resolved.target, self._context)
+            return provider.open(resolved.target, self._context if resolved.trusted else self._checked_context)
         from dragoman.langchain_driver.session import LangChainSession
 
         build = functools.partial(provider.langchain, resolved.target)
-        return LangChainSession(build, self._read_secrets, resolved.description.kind)
+        return LangChainSession(build, self._build_context, resolved.description.kind)
 
     def _default_adapter(self, catalog: Catalog) -> str:
         if self.settings.default_adapter is None:
@@ -456,8 +468,8 @@ class Engine:
             return await self.run_blocking(lambda: self.secrets)
         return self._secrets
 
-    async def _read_secrets(self) -> Snapshot:
-        return await (await self._store()).load()
+    async def _build_context(self) -> BuildContext:
+        return BuildContext(await (await self._store()).load(), self.settings.langchain.classes)
 
     async def _current(self) -> _Snapshot:
         store = await self._store()
@@ -507,7 +519,7 @@ class Engine:
 
 
 class _Asked(NamedTuple):
-    """What a caller asked for, as it came."""
+    """What a caller asked for, as it came; ``trusted`` is false for a caller of an API (see :meth:`Engine.resolve`)."""
 
     adapter: AdapterLike | None
     messages: MessagesLike
@@ -516,11 +528,12 @@ class _Asked(NamedTuple):
     override: Mapping[str, Any] | None
     inference: Mapping[str, Any]
     stream: bool
+    trusted: bool = True
 
 
 @dataclass(frozen=True, slots=True)
 class _AskedTexts(Generic[TQ]):
-    """What a caller asked to be done with texts."""
+    """What a caller asked to be done with texts; ``trusted`` as in :class:`_Asked`."""
 
     operation: Operation
     adapter: AdapterLike | None
@@ -528,6 +541,7 @@ class _AskedTexts(Generic[TQ]):
     inference: Mapping[str, Any]
     texts: Sequence[str]
     make_request: Callable[[CallSettings[Any]], TQ]
+    trusted: bool = True
 
 
 def _to_embed(
@@ -591,15 +605,18 @@ class _Snapshot:
         adapter: AdapterLike,
         override: Mapping[str, Any] | None,
         inference: Mapping[str, Any] | None,
+        *,
+        trusted: bool,
     ) -> Resolved:
         named = adapter.as_document() if isinstance(adapter, Adapter) else adapter
         try:
-            key = orjson.dumps((named, override, inference))
+            key = orjson.dumps((named, override, inference, trusted))
         except TypeError:  # not JSON: resolving says what is wrong with it
-            return resolve(self.catalog, plugins, adapter, override, inference)
+            return resolve(self.catalog, plugins, adapter, override, inference, trusted=trusted)
         found = self._resolved.get(key)
         if found is None:
-            found = self._resolved[key] = resolve(self.catalog, plugins, adapter, override, inference)
+            found = resolve(self.catalog, plugins, adapter, override, inference, trusted=trusted)
+            self._resolved[key] = found
             if len(self._resolved) > MAX_RESOLVED:
                 self._resolved.popitem(last=False)
         return found
@@ -616,14 +633,17 @@ class _Context:
     async def secret(self, name: str) -> Secret:
         return await self._engine.secrets.get(name)
 
-    def codec_session(self, codec: Codec, authorizer: Authorizer) -> Session:
-        return CodecSession(codec, Line(authorizer, self._transports, self._cache))
+    def codec_session(self, codec: Codec, authorizer: Authorizer, *, tls: Tls | None = None) -> Session:
+        return CodecSession(codec, self._line(authorizer, tls))
 
-    def embed_session(self, codec: EmbedCodec, authorizer: Authorizer) -> Session:
-        return EmbedSession(codec, Line(authorizer, self._transports, self._cache))
+    def embed_session(self, codec: EmbedCodec, authorizer: Authorizer, *, tls: Tls | None = None) -> Session:
+        return EmbedSession(codec, self._line(authorizer, tls))
 
-    def rerank_session(self, codec: RerankCodec, authorizer: Authorizer) -> Session:
-        return RerankSession(codec, Line(authorizer, self._transports, self._cache))
+    def rerank_session(self, codec: RerankCodec, authorizer: Authorizer, *, tls: Tls | None = None) -> Session:
+        return RerankSession(codec, self._line(authorizer, tls))
+
+    def _line(self, authorizer: Authorizer, tls: Tls | None) -> Line:
+        return Line(authorizer, self._transports, self._cache, tls=tls)
 
     def payload(self, target: Target) -> Payload:
         from dragoman.mapping import compile_payload
@@ -640,8 +660,8 @@ class _Context:
 
         return compile_rerank_payload(_mapping_of(target))
 
-    async def send(self, request: WireRequest, limits: Limits) -> WireReply:
-        transport = await self._transports.transport()
+    async def send(self, request: WireRequest, limits: Limits, *, tls: Tls | None = None) -> WireReply:
+        transport = await self._transports.transport(tls)
         return await transport.send(request, limits)
 
     async def credentials(self, authorizer: Authorizer) -> Credentials:
@@ -661,6 +681,11 @@ def _mapping_of(target: Target) -> PayloadMapping:
             [Problem("mapping", "is missing", "name a preset, for example mapping: {preset: tgi}")],
         )
     return target.mapping
+
+
+async def _run_in(threads: ThreadPoolExecutor, function: Callable[A, T], *args: A.args, **kwargs: A.kwargs) -> T:
+    loop = asyncio.get_running_loop()
+    return await loop.run_in_executor(threads, functools.partial(function, *args, **kwargs))
 
 
 def _readable(body: bytes | None) -> Any:

@@ -153,6 +153,13 @@ class ConstraintError(RefusedError):
     code = "constraint"
 
 
+class AddressRefusedError(RefusedError):
+    """An API caller had a hand in the address of this call, and the address is not on the public internet."""
+
+    code = "address_refused"
+    default_http_status = 403
+
+
 # --- what a provider answered ------------------------------------------------------------------------------------
 
 

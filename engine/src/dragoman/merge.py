@@ -26,10 +26,15 @@ OPAQUE_PATHS: frozenset[Path] = frozenset(
 
 
 class Layer(NamedTuple):
-    """One sparse document and what to call it where a value's origin is shown."""
+    """One sparse document and what to call it where a value's origin is shown.
+
+    ``trusted`` says whose it is: true for the deployment's files, a plugin and a local program or command; false where
+    it comes from an API caller, whose addresses are checked before they are called.
+    """
 
     origin: str
     document: Mapping[str, Any]
+    trusted: bool = True
 
 
 class Merged(NamedTuple):

@@ -50,8 +50,26 @@ class Audio:
 
 
 @dataclass(frozen=True, slots=True)
+class Video:
+    """A film, as bytes (with its media type, ``video/mp4`` and the like) or as an address the provider fetches.
+
+    Exactly one of ``data`` and ``url`` is given; ``media_type`` is required with ``data``.
+    """
+
+    data: bytes | None = None
+    url: str | None = None
+    media_type: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Document:
-    """A file: bytes with a media type, plain ``text``, an address, or the id of a file uploaded before."""
+    """A file: bytes with a media type, plain ``text``, an address, or the id of a file uploaded before.
+
+    Args:
+        passages: Text in pieces, each to be cited by its own number; instead of ``text``.
+        context: Words about the document that are no part of it, for the model alone.
+        citations: Whether the model shall say which passages its answer rests on; ``None`` leaves it to the provider.
+    """
 
     data: bytes | None = None
     text: str | None = None
@@ -59,6 +77,15 @@ class Document:
     file_id: str | None = None
     media_type: str | None = None
     name: str | None = None
+    passages: tuple[str, ...] = ()
+    context: str | None = None
+    citations: bool | None = None
+
+    @property
+    def special(self) -> str | None:
+        """The first member set that few providers have a place for; a codec without one refuses it by this name."""
+        named = (("passages", self.passages), ("context", self.context), ("citations", self.citations))
+        return next((name for name, value in named if value), None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +124,7 @@ class ToolResult:
     """The answer to a tool call: text, or parts where a provider takes images and documents here."""
 
     tool_call_id: str
-    parts: tuple[Text | Image | Document, ...]
+    parts: tuple[Text | Image | Document | Video | ProviderPart, ...]
     is_error: bool = False
     name: str | None = None
 
@@ -117,7 +144,20 @@ class CachePoint:
     ttl: str | None = None
 
 
-Part = Text | Image | Audio | Document | Reasoning | Refusal | ToolCall | ToolResult | CachePoint
+@dataclass(frozen=True, slots=True)
+class ProviderPart:
+    """A part in one provider's own words, for what these values have no word for. Any other provider refuses it.
+
+    Args:
+        provider: The provider's kind, as an adapter names it.
+        value: The part as it stands in that provider's requests.
+    """
+
+    provider: str
+    value: Mapping[str, Any]
+
+
+Part = Text | Image | Audio | Video | Document | Reasoning | Refusal | ToolCall | ToolResult | CachePoint | ProviderPart
 
 
 @dataclass(frozen=True, slots=True)
@@ -243,9 +283,9 @@ def _message(raw: Any, path: str) -> Message:
     content = _content(raw.get("content"), f"{path}.content")
     if role == "tool":
         call_id = _member(raw, "tool_call_id", path)
-        allowed = tuple(p for p in content if isinstance(p, Text | Image | Document))
+        allowed = tuple(p for p in content if isinstance(p, Text | Image | Document | Video | ProviderPart))
         if len(allowed) != len(content):
-            _refuse(f"{path}.content", "a tool's result holds text, images and documents only")
+            _refuse(f"{path}.content", "a tool's result holds text, images, documents and films only")
         return Message("tool", (ToolResult(call_id, allowed, bool(raw.get("is_error")), raw.get("name")),))
     thought: tuple[Part, ...] = (Reasoning(raw["reasoning_content"]),) if raw.get("reasoning_content") else ()
     refused: tuple[Part, ...] = (Refusal(raw["refusal"]),) if raw.get("refusal") else ()
@@ -297,15 +337,38 @@ def _audio_part(raw: Mapping[str, Any], path: str) -> Part:
     return Audio(_base64(_member(inside, "data", path), f"{path}.input_audio.data"), _member(inside, "format", path))
 
 
+def _video_part(raw: Mapping[str, Any], path: str) -> Part:
+    inside = raw.get("video_url")
+    inside = {"url": inside} if isinstance(inside, str) else _mapping(inside, f"{path}.video_url")
+    url = _member(inside, "url", f"{path}.video_url")
+    if not url.startswith("data:"):
+        return Video(url=url)
+    media_type, data = split_data_url(url, f"{path}.video_url.url")
+    return Video(data=data, media_type=media_type)
+
+
 def _file_part(raw: Mapping[str, Any], path: str) -> Part:
     inside = _mapping(raw.get("file"), f"{path}.file")
+    said: dict[str, Any] = {
+        "name": inside.get("filename"),
+        "context": inside.get("context"),
+        "citations": inside.get("citations"),
+    }
     if "file_id" in inside:
-        return Document(file_id=_member(inside, "file_id", path), name=inside.get("filename"))
+        return Document(file_id=_member(inside, "file_id", path), **said)
+    if "passages" in inside:
+        return Document(passages=_texts(inside["passages"], f"{path}.file.passages"), **said)
     value = _member(inside, "file_data", f"{path}.file")
-    if value.startswith(("https://", "http://")):
-        return Document(url=value, name=inside.get("filename"))
+    if value.startswith(("https://", "http://", "s3://")):
+        return Document(url=value, **said)
     media_type, data = split_data_url(value, f"{path}.file.file_data")
-    return Document(data=data, media_type=media_type, name=inside.get("filename"))
+    return Document(data=data, media_type=media_type, **said)
+
+
+def _texts(raw: Any, path: str) -> tuple[str, ...]:
+    if not isinstance(raw, list | tuple) or not all(isinstance(text, str) for text in raw):
+        _refuse(path, "a list of texts is expected")
+    return tuple(raw)
 
 
 def _refusal_part(raw: Mapping[str, Any], path: str) -> Part:
@@ -316,13 +379,19 @@ def _cache_point_part(raw: Mapping[str, Any], path: str) -> Part:
     return CachePoint(_member(raw, "ttl", path) if raw.get("ttl") is not None else None)
 
 
+def _provider_part(raw: Mapping[str, Any], path: str) -> Part:
+    return ProviderPart(_member(raw, "provider", path), _mapping(raw.get("value"), f"{path}.value"))
+
+
 _PARTS = {
     "text": _text_part,
     "image_url": _image_part,
     "input_audio": _audio_part,
+    "video_url": _video_part,
     "file": _file_part,
     "refusal": _refusal_part,
     "cache_point": _cache_point_part,
+    "provider_part": _provider_part,
 }
 
 

@@ -6,6 +6,7 @@ The contract's version is not among it: a plugin writes down the one it was made
 from dragoman.adapter import EmbedInference, Inference, Limits, PayloadMapping, Prompt, RerankInference, slug
 from dragoman.hookspecs import hookimpl
 from dragoman.provider import (
+    DEPLOYMENT_ONLY,
     Authorizer,
     CallObservation,
     CallSettings,
@@ -24,6 +25,8 @@ from dragoman.provider import (
     ImporterDescription,
     ImportTools,
     LangChainContext,
+    LangChainProvider,
+    ModelRules,
     NoAuth,
     Payload,
     PredefinedAdapter,
@@ -37,13 +40,16 @@ from dragoman.provider import (
     SecretSourceDescription,
     SecretView,
     Session,
+    Shown,
     StreamDecoder,
     Target,
+    Tls,
     WireReply,
     WireRequest,
 )
 
 __all__ = [
+    "DEPLOYMENT_ONLY",
     "Authorizer",
     "CallObservation",
     "CallSettings",
@@ -64,7 +70,9 @@ __all__ = [
     "ImporterDescription",
     "Inference",
     "LangChainContext",
+    "LangChainProvider",
     "Limits",
+    "ModelRules",
     "NoAuth",
     "Payload",
     "PayloadMapping",
@@ -81,8 +89,10 @@ __all__ = [
     "SecretSourceDescription",
     "SecretView",
     "Session",
+    "Shown",
     "StreamDecoder",
     "Target",
+    "Tls",
     "WireReply",
     "WireRequest",
     "hookimpl",

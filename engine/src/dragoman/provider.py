@@ -13,7 +13,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import AsyncGenerator, Awaitable, Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Generic, Literal, NamedTuple, ParamSpec, Protocol, TypeVar
+from typing import Any, ClassVar, Generic, Literal, NamedTuple, ParamSpec, Protocol, TypeVar
 
 from pydantic import BaseModel
 from typing_extensions import TypeVar as TypeVarWithDefault
@@ -51,6 +51,36 @@ class Connection(BaseModel):
     model_config = {"extra": "forbid", "frozen": True, "protected_namespaces": ()}
 
 
+class Shown:
+    """Marks a member of a connection model: its default stands in the effective document, where a person sees it.
+
+    ``auth: Annotated[MyAuth, Shown()] = Field(ApiKeyAuth(), …)``. Meant for what decides who calls.
+    """
+
+
+@dataclass(frozen=True, slots=True)
+class ModelRules:
+    """What some models do not take, as a row of data.
+
+    Args:
+        base_models: Whole values of an adapter's ``base_model`` that the rules hold for.
+        rules: Rules as a document has them. They lie underneath the document's own ``rules``, which replace them.
+        source: Where the fact comes from.
+        checked: The day somebody looked, YYYY-MM-DD.
+    """
+
+    base_models: tuple[str, ...]
+    rules: tuple[Mapping[str, Any], ...]
+    source: str
+    checked: str
+
+
+#: For ``Field(json_schema_extra=…)`` of a connection's field that names something of the machine the engine runs on (a
+#: file, a command, a profile), or an address that is called by other means than the engine's transport. The
+#: deployment's files and local commands may set it; where an API caller does, the document is refused.
+DEPLOYMENT_ONLY: dict[str, Any] = {"x-deployment-only": True}
+
+
 @dataclass(frozen=True, slots=True)
 class ProviderDescription:
     """One provider of a plugin.
@@ -69,6 +99,8 @@ class ProviderDescription:
         operations: What its sessions can do.
         mapping: Whether it takes the document's ``mapping`` and ``prompt``; where it does not, they are refused.
         native: Whether it has a codec, a mapping or code of its own; false where it is only a LangChain class.
+        any_credentials: Whether an adapter may name credentials beside these, under whatever field it likes.
+        rules: Rules that hold for models known by their ``base_model``; where two rows name one, both hold.
         documentation_url: Where a person reads on.
     """
 
@@ -83,6 +115,8 @@ class ProviderDescription:
     operations: tuple[Operation, ...] = ("chat",)
     mapping: bool = False
     native: bool = True
+    any_credentials: bool = False
+    rules: tuple[ModelRules, ...] = ()
     documentation_url: str | None = None
 
     def settings_model(self, operation: Operation) -> type[InferenceSettings]:
@@ -188,6 +222,23 @@ class ImportTools(Protocol):
             ValueError: A path cannot be used; the text says why.
         """
         ...
+
+
+@dataclass(frozen=True, slots=True)
+class Tls:
+    """Whom the connections of a session trust, and who they say they are. Files in PEM form; changes are noticed.
+
+    Args:
+        ca_file: Certificates of authorities, which are trusted and no others; ``None`` = those of the machine.
+        client_certificate_file: The client's certificate, with the ones it was issued by; ``None`` = none is shown.
+        client_key_file: Its private key, not encrypted; ``None`` = it is in the certificate's file.
+        path: What errors call the whole, as a dotted path of the document.
+    """
+
+    ca_file: str | None = None
+    client_certificate_file: str | None = None
+    client_key_file: str | None = None
+    path: str = "connection.tls"
 
 
 # --- what travels ------------------------------------------------------------------------------------------------
@@ -450,6 +501,13 @@ class Payload(Protocol):
         """Return the endpoint's own words in the body of a refusal; ``None`` where the mapping finds none."""
         ...
 
+    def error_word(self, body: bytes) -> tuple[str, type[ProviderError] | None] | None:
+        """Return what ``error_code`` finds in the body of a refusal, and the class that ``error_map`` gives it.
+
+        ``None`` where it finds nothing; a word that the map does not have comes without a class.
+        """
+        ...
+
 
 class EmbedPayload(Protocol):
     """A :class:`Payload` for operation embed; :meth:`Context.embed_payload` makes it."""
@@ -473,6 +531,7 @@ class EmbedPayload(Protocol):
         ...
 
     def error_message(self, body: bytes) -> str | None: ...
+    def error_word(self, body: bytes) -> tuple[str, type[ProviderError] | None] | None: ...
 
 
 class RerankPayload(Protocol):
@@ -492,6 +551,7 @@ class RerankPayload(Protocol):
         ...
 
     def error_message(self, body: bytes) -> str | None: ...
+    def error_word(self, body: bytes) -> tuple[str, type[ProviderError] | None] | None: ...
 
 
 # --- credentials -------------------------------------------------------------------------------------------------
@@ -640,8 +700,47 @@ class Provider:
         raise UnsupportedError(f"provider {target.provider} offers no LangChain class")
 
 
+class LangChainProvider(Provider):
+    """A provider that is one LangChain chat model: a subclass names the class, and that is all.
+
+    The model is built as :meth:`LangChainContext.chat_model` says, with what the adapter's ``connection`` sets as
+    further arguments. Describe it with ``native=False``.
+    """
+
+    #: ``module:Class``, imported on first use.
+    model_class: ClassVar[str]
+
+    def langchain(self, target: Target, settings: CallSettings, context: LangChainContext) -> Any:
+        return context.chat_model(self.model_class, target, settings, target.connection.model_dump(exclude_unset=True))
+
+
 class LangChainContext(Protocol):
     """What a LangChain class can be built from: the secrets, already read, and who closes what it holds."""
+
+    def chat_model(
+        self, named: str, target: Target, settings: CallSettings, arguments: Mapping[str, Any] | None = None
+    ) -> Any:
+        """Build a chat model from the class's own fields: model, inference settings, credentials, no retries.
+
+        Args:
+            named: ``module:Class``.
+            target: Says the model, and the credentials: field of the class -> name of the secret.
+            settings: Each setting goes into the field that the class has for it.
+            arguments: Further arguments of the class, by the names of its fields.
+
+        Raises:
+            UnsupportedError: The class has no field for something that is set, or is not installed.
+            PluginError: It is no chat model.
+        """
+        ...
+
+    def class_named(self, name: str) -> str:
+        """Return the ``module:Class`` that the deployment's settings have under a name (``[langchain.classes]``).
+
+        Raises:
+            UnsupportedError: They have none; the names that there are.
+        """
+        ...
 
     def secret(self, name: str) -> Secret:
         """Return a secret; raise :class:`~dragoman.errors.SecretError` where it is absent."""
@@ -663,15 +762,18 @@ class Context(Protocol):
         """Return a secret by name, as fresh as the deployment's TTL; raise ``SecretError`` where it is absent."""
         ...
 
-    def codec_session(self, codec: Codec, authorizer: Authorizer) -> Session:
-        """Return a session that drives the codec over the engine's transport."""
+    def codec_session(self, codec: Codec, authorizer: Authorizer, *, tls: Tls | None = None) -> Session:
+        """Return a session that drives the codec over the engine's transport; ``tls`` is for https, ``None`` = usual.
+
+        The transport refuses an address that an API caller had a hand in and that is not on the public internet.
+        """
         ...
 
-    def embed_session(self, codec: EmbedCodec, authorizer: Authorizer) -> Session:
+    def embed_session(self, codec: EmbedCodec, authorizer: Authorizer, *, tls: Tls | None = None) -> Session:
         """Return a session for operation embed that drives the codec over the engine's transport."""
         ...
 
-    def rerank_session(self, codec: RerankCodec, authorizer: Authorizer) -> Session:
+    def rerank_session(self, codec: RerankCodec, authorizer: Authorizer, *, tls: Tls | None = None) -> Session:
         """Return a session for operation rerank that drives the codec over the engine's transport."""
         ...
 
@@ -691,11 +793,12 @@ class Context(Protocol):
         """Return the compiled payload of a target for operation rerank; raises as :meth:`payload` does."""
         ...
 
-    async def send(self, request: WireRequest, limits: Limits) -> WireReply:
+    async def send(self, request: WireRequest, limits: Limits, *, tls: Tls | None = None) -> WireReply:
         """Send one request over the engine's transport and return the whole answer, whatever its status.
 
-        For token endpoints and the like. Raises ``ConnectionFailedError`` and ``CallTimeoutError``; where the answer
-        is not HTTP or is too long ``ProtocolError``, and where the request cannot be written ``InvalidRequestError``.
+        For token endpoints and the like; addresses are checked, and ``tls`` used, as in :meth:`codec_session`. Raises
+        ``ConnectionFailedError`` and ``CallTimeoutError``; where the answer is not HTTP or is too long
+        ``ProtocolError``, and where the request cannot be written ``InvalidRequestError``.
         """
         ...
 

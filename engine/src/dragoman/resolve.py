@@ -1,13 +1,13 @@
 """From a name or a document to everything that a call needs: layers, merge, upstream, rules, validation.
 
-The order of layers, later wins: the settings' connection of the provider < predefined document < base chain < adapter <
-upstream's patch < override < the call's own parameters. Each layer's inference configuration is expanded underneath
-the layer itself.
+The order of layers, later wins: the provider's rules for the base model < the settings' connection of the provider <
+predefined document < base chain < adapter < upstream's patch < override < the call's own parameters. Each layer's
+inference configuration is expanded underneath the layer itself.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -30,9 +30,9 @@ from dragoman.catalog import Catalog, Entry
 from dragoman.errors import DocumentError, PluginError, Problem
 from dragoman.events import Report
 from dragoman.langchain_driver import LESS_IS_PROMISED
-from dragoman.merge import Layer, Merged, dotted, merge, value_at
+from dragoman.merge import Layer, Merged, Path, dotted, leaves, merge, value_at
 from dragoman.plugins import Plugins
-from dragoman.provider import CallSettings, ProviderDescription, Target
+from dragoman.provider import DEPLOYMENT_ONLY, CallSettings, ProviderDescription, Shown, Target
 
 #: The members of a document that decide where its calls go.
 TARGET_MEMBERS = (
@@ -54,6 +54,8 @@ class Resolved:
         description: The provider's description.
         target: What a session is opened for; ``target_key`` is the fingerprint of it.
         settings: What goes with each call.
+        untrusted: The dotted paths in ``connection`` whose values an API caller gave; with any, the addresses of
+            this target are checked before they are called.
         upstream: The id of the upstream taken; ``None`` where the document names none.
         reports: What the caller should know: the upstream taken, settings left out by a rule.
     """
@@ -68,6 +70,12 @@ class Resolved:
     settings: CallSettings[Any]
     upstream: str | None
     reports: tuple[Report, ...]
+    untrusted: tuple[str, ...] = ()
+
+    @property
+    def trusted(self) -> bool:
+        """Whether the deployment alone decides where calls go."""
+        return not self.untrusted
 
     @property
     def name(self) -> str | None:
@@ -86,6 +94,8 @@ def resolve(
     adapter: AdapterLike,
     override: Mapping[str, Any] | None = None,
     inference: Mapping[str, Any] | None = None,
+    *,
+    trusted: bool = True,
 ) -> Resolved:
     """Make an adapter effective.
 
@@ -95,31 +105,49 @@ def resolve(
         adapter: A name or alias, or a whole document, saved nowhere.
         override: One more layer.
         inference: The call's own inference settings, the topmost layer.
+        trusted: Whose the override, and the adapter where it is a document, are: true for the deployment's and a local
+            program's own; false for those of an API caller.
 
     Raises:
         AdapterNotFoundError: No adapter has that name, or a base's name.
         DocumentError: A layer or the result does not hold; every problem with its path.
         PluginError: No plugin brings the provider.
     """
-    subject, layers = _layers_of(catalog, adapter, override)
-    above = [Layer("override", override or {}), Layer("call", {"inference": inference} if inference else {})]
+    subject, layers = _layers_of(catalog, adapter, override, trusted=trusted)
+    above = [
+        Layer("override", override or {}, trusted),
+        Layer("call", {"inference": inference} if inference else {}, trusted),
+    ]
     for layer in above:
         check_document(layer.document, layer.origin)
     expanded = [part for layer in layers for part in _expand(catalog, layer)]
     expanded_above = [part for layer in above for part in _expand(catalog, layer)]
     before = merge(_over_settings(catalog, [*expanded, *expanded_above]))
-    upstream, patches, reports = _choose_upstream(catalog, before.document)
-    merged = merge(_over_settings(catalog, [*expanded, *patches, *expanded_above])) if patches else before
+    untrusted_origins = {layer.origin for layer in (*layers, *above) if not layer.trusted}
+    upstream, patches, reports = _choose_upstream(catalog, before, untrusted_origins)
+    untrusted_origins |= {layer.origin for layer in patches if not layer.trusted}
+    whole = [*expanded, *patches, *expanded_above]
+    merged = merge(_over_settings(catalog, whole)) if patches else before
+    if rules := _model_rules(plugins, merged.document):
+        merged = merge([rules, *_over_settings(catalog, whole)])
     for member in ("base", "upstreams"):
         merged.remove((member,))
     reports += _apply_rules(subject, merged)
-    return _finish(plugins, subject, merged, upstream=upstream, reports=reports)
+    untrusted = [path for path in _paths_from(untrusted_origins, merged, ("connection",)) if path[1:]]  # not: emptied
+    return _finish(plugins, subject, merged, untrusted, upstream=upstream, reports=reports)
+
+
+def _paths_from(origins: set[str], merged: Merged, below: Path) -> list[Path]:
+    """Return the leaves at or below a path whose values come from there."""
+    return [path for path, origin in merged.origins.items() if origin in origins and path[: len(below)] == below]
 
 
 # --- layers ------------------------------------------------------------------------------------------------------
 
 
-def _layers_of(catalog: Catalog, adapter: AdapterLike, override: Mapping[str, Any] | None) -> tuple[str, list[Layer]]:
+def _layers_of(
+    catalog: Catalog, adapter: AdapterLike, override: Mapping[str, Any] | None, *, trusted: bool
+) -> tuple[str, list[Layer]]:
     if isinstance(adapter, str):
         entry = catalog.find(adapter)
         subject = f"adapter {entry.name}"
@@ -127,7 +155,7 @@ def _layers_of(catalog: Catalog, adapter: AdapterLike, override: Mapping[str, An
         document = adapter.as_document() if isinstance(adapter, Adapter) else adapter
         subject = f"adapter {document.get('name') or '(unsaved)'}"
         check_document(document, subject)
-        entry = Entry(document.get("name") or "(unsaved)", (Layer("document", document),))
+        entry = Entry(document.get("name") or "(unsaved)", (Layer("document", document, trusted),))
     base = override["base"] if override and "base" in override else _base_of(entry.layers)
     bases = _base_layers(catalog, base, [entry.name]) if base else []
     below, above = entry.around_base()
@@ -145,7 +173,7 @@ def _base_layers(catalog: Catalog, name: str, seen: list[str]) -> list[Layer]:
     base = _base_of(entry.layers)
     bases = _base_layers(catalog, base, chain) if base else []
     below, above = (
-        [_nameless(Layer(f"base {entry.name} ({layer.origin})", layer.document)) for layer in layers]
+        [_nameless(layer._replace(origin=f"base {entry.name} ({layer.origin})")) for layer in layers]
         for layers in entry.around_base()
     )
     return [*below, *bases, *above]
@@ -157,7 +185,7 @@ def _base_of(layers: Sequence[Layer]) -> str | None:
 
 
 def _nameless(layer: Layer) -> Layer:
-    return Layer(layer.origin, {k: v for k, v in layer.document.items() if k not in IDENTITY_MEMBERS})
+    return layer._replace(document={k: v for k, v in layer.document.items() if k not in IDENTITY_MEMBERS})
 
 
 def _expand(catalog: Catalog, layer: Layer) -> list[Layer]:
@@ -166,7 +194,7 @@ def _expand(catalog: Catalog, layer: Layer) -> list[Layer]:
     if not isinstance(layer.document.get("inference"), Mapping) or "configuration" not in layer.document["inference"]:
         return [layer]
     own = {k: v for k, v in layer.document["inference"].items() if k != "configuration"}
-    rest = Layer(layer.origin, {**layer.document, "inference": own})
+    rest = layer._replace(document={**layer.document, "inference": own})
     if name is None:
         return [rest]
     configuration = catalog.configuration(name)
@@ -183,9 +211,14 @@ def _over_settings(catalog: Catalog, layers: list[Layer]) -> list[Layer]:
     return layers if lowest is None else [*layers[:chosen_at], lowest, *layers[chosen_at:]]
 
 
-def _choose_upstream(catalog: Catalog, document: Mapping[str, Any]) -> tuple[str | None, list[Layer], list[Report]]:
-    """Take the heaviest upstream of the lowest tier; of equals, the first by id."""
-    upstreams: Mapping[str, Mapping[str, Any]] = document.get("upstreams") or {}
+def _choose_upstream(
+    catalog: Catalog, before: Merged, untrusted_origins: set[str]
+) -> tuple[str | None, list[Layer], list[Report]]:
+    """Take the heaviest upstream of the lowest tier; of equals, the first by id.
+
+    Its patch is trusted where no API caller has a part in it.
+    """
+    upstreams: Mapping[str, Mapping[str, Any]] = before.document.get("upstreams") or {}
     if not upstreams:
         return None, [], []
 
@@ -202,7 +235,23 @@ def _choose_upstream(catalog: Catalog, document: Mapping[str, Any]) -> tuple[str
         raise DocumentError(subject, [Problem(f"upstreams.{chosen}.{n}", "cannot differ by upstream") for n in refused])
     check_document(patch, subject)
     report = Report("upstream", f"took upstream {chosen!r}, the heaviest of the lowest tier", f"upstreams.{chosen}")
-    return chosen, _expand(catalog, Layer(subject, patch)), [report]
+    trusted = not _paths_from(untrusted_origins, before, ("upstreams", chosen))
+    return chosen, _expand(catalog, Layer(subject, patch, trusted)), [report]
+
+
+def _model_rules(plugins: Plugins, document: Mapping[str, Any]) -> Layer | None:
+    """Return the rules that the provider ships for the document's base model, as the lowest layer."""
+    base_model, provider = document.get("base_model"), document.get("provider")
+    if not base_model or not provider:
+        return None
+    try:
+        rows = [row for row in plugins.provider(provider).rules if base_model in row.base_models]
+    except PluginError:
+        return None  # a provider that nobody brings is refused later, with all that is wrong
+    if not rows:
+        return None
+    origin = f"rules of provider {provider} for {base_model} ({'; '.join(f'{r.source}, {r.checked}' for r in rows)})"
+    return Layer(origin, {"rules": [dict(rule) for row in rows for rule in row.rules]})
 
 
 # --- rules -------------------------------------------------------------------------------------------------------
@@ -283,19 +332,27 @@ def _finish(
     plugins: Plugins,
     subject: str,
     merged: Merged,
+    untrusted: Sequence[Path],
     *,
     upstream: str | None,
     reports: Iterable[Report],
 ) -> Resolved:
     adapter = check_document(merged.document, subject)
     description = _described(plugins, subject, adapter)
+    if not description.native and adapter.runtime != "langchain" and "runtime" not in merged.document:
+        merged.document["runtime"] = "langchain"
+        merged.origins["runtime",] = f"provider {description.kind}"
+        adapter = check_document(merged.document, subject)
     problems: list[Problem] = []
+    if shown := _shown_defaults(description, merged):
+        adapter = adapter.model_copy(update={"connection": shown})
     connection = _check_section(description.connection, merged.document.get("connection"), "connection", problems)
     settings_model = description.settings_model(adapter.operation or "chat")
     inference = _check_section(settings_model, merged.document.get("inference"), "inference", problems)
     problems += _unknown_inference(settings_model, inference)
     credentials = _credentials(description, adapter, problems)
     problems += _refused_members(description, adapter)
+    problems += _refused_to_callers(connection, untrusted, native=description.native and adapter.runtime != "langchain")
     if adapter.mapping is not None and description.mapping:
         problems += _mapping_problems(adapter.mapping, adapter)
     if problems:
@@ -316,7 +373,10 @@ def _finish(
             prompt=adapter.prompt,
             base_model=adapter.base_model,
         ),
-        target_key=digest({m: merged.document[m] for m in TARGET_MEMBERS if m in merged.document}),
+        target_key=digest(
+            {m: merged.document[m] for m in TARGET_MEMBERS if m in merged.document}
+            | ({"untrusted": True} if untrusted else {})
+        ),
         settings=CallSettings(
             inference=inference,
             model_kwargs=adapter.model_kwargs or {},
@@ -325,7 +385,26 @@ def _finish(
         ),
         upstream=upstream,
         reports=tuple(reports),
+        untrusted=tuple(map(dotted, untrusted)),
     )
+
+
+def _shown_defaults(description: ProviderDescription, merged: Merged) -> dict[str, Any] | None:
+    """Write into the document the defaults that the connection model wants seen; return the connection then."""
+    connection = merged.document.get("connection")
+    absent = {
+        name: field.get_default(call_default_factory=True)
+        for name, field in description.connection.model_fields.items()
+        if any(isinstance(mark, Shown) for mark in field.metadata) and name not in (connection or {})
+    }
+    given = {n: v.model_dump(mode="json", exclude_none=True) for n, v in absent.items() if isinstance(v, BaseModel)}
+    if not given:
+        return None
+    merged.document["connection"] = shown = {**(connection or {}), **given}
+    merged.origins.pop(("connection",), None)  # an empty object was a leaf
+    for path in leaves(given, ("connection",)):
+        merged.origins[path] = f"default of provider {description.kind}"
+    return shown
 
 
 def _described(plugins: Plugins, subject: str, adapter: Adapter) -> ProviderDescription:
@@ -361,7 +440,7 @@ def _unknown_inference(model: type[InferenceSettings], inference: InferenceSetti
 def _credentials(description: ProviderDescription, adapter: Adapter, problems: list[Problem]) -> dict[str, str]:
     named = {k: v for k, v in (adapter.credentials or {}).items() if v is not None}
     for name in named:
-        if name not in description.credentials:
+        if name not in description.credentials and not description.any_credentials:
             known = ", ".join(description.credentials) or "none"
             problems.append(Problem(f"credentials.{name}", "is not a credential of this provider", f"it takes {known}"))
     defaults = {field: name for field, name in description.credentials.items() if name is not None}
@@ -385,7 +464,42 @@ def _refused_members(description: ProviderDescription, adapter: Adapter) -> list
         means_nothing = f"means nothing to {description.kind}, which has a codec of its own"
         problems += [Problem(m, means_nothing) for m in ("mapping", "prompt") if getattr(adapter, m) is not None]
     if adapter.runtime != "langchain" and not description.native:
-        problems.append(Problem("runtime", f"{description.kind} is a LangChain class only", "set runtime: langchain"))
+        problems.append(Problem("runtime", f"{description.kind} is a LangChain class only", "leave it out"))
     if adapter.runtime == "langchain" and adapter.operation not in (None, "chat"):
         problems.append(Problem("runtime", f"langchain drives chat models, not {adapter.operation}", "remove it"))
     return problems
+
+
+# --- what an API caller may not say ------------------------------------------------------------------------------
+
+
+def _refused_to_callers(connection: BaseModel, untrusted: Sequence[Path], *, native: bool) -> list[Problem]:
+    """Return what is wrong with the parts of a connection that an API caller gave."""
+    if not untrusted:
+        return []
+    problems = list(_deployment_only(connection, ("connection",), untrusted))
+    if not native:
+        what = "cannot be an API caller's: a LangChain class makes calls that the address check does not see"
+        problems += [Problem(dotted(path), what, "write it into the deployment's files") for path in untrusted]
+    return problems
+
+
+def _deployment_only(section: BaseModel, path: Path, untrusted: Sequence[Path]) -> Iterator[Problem]:
+    """Yield the fields that an API caller set and that are the deployment's alone."""
+    for name in section.model_fields_set:
+        here = (*path, name)
+        if not any(_overlap(here, given) for given in untrusted):
+            continue
+        value, extra = getattr(section, name), type(section).model_fields[name].json_schema_extra
+        if value is not None and isinstance(extra, Mapping) and DEPLOYMENT_ONLY.items() <= extra.items():
+            what = "names something of the engine's machine, and an API caller may not set it"
+            yield Problem(dotted(here), what, "write it into the deployment's files")
+        for inner in value if isinstance(value, list | tuple) else [value]:
+            if isinstance(inner, BaseModel):
+                yield from _deployment_only(inner, here, untrusted)
+
+
+def _overlap(one: Path, other: Path) -> bool:
+    """Whether one path is the other, or leads to it."""
+    shorter = min(len(one), len(other))
+    return one[:shorter] == other[:shorter]

@@ -52,7 +52,7 @@ def _branch(description: ProviderDescription) -> dict[str, Any]:
                     }
                     for field, name in description.credentials.items()
                 },
-                "additionalProperties": False,
+                "additionalProperties": {"type": ["string", "null"]} if description.any_credentials else False,
             }
         ),
         "operation": {"enum": [*description.operations, None]},

@@ -10,7 +10,7 @@ from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import replace
 
 from dragoman.errors import PluginError
-from dragoman.events import Event, Response, Usage, replay
+from dragoman.events import Event, Report, Response, Usage, replay
 from dragoman.provider import ChatRequest, Provider, ProviderDescription, Session, WireRequest
 from dragoman.resolve import Resolved
 
@@ -18,14 +18,25 @@ from dragoman.resolve import Resolved
 MAX_OPEN_SESSIONS = 256
 
 
+NOT_STREAMED = Report(
+    "not_streamed",
+    "the adapter declares that its endpoint does not stream: the answer came whole",
+    "capabilities.streaming",
+)
+
+
 class WholeAnswers(Session):
-    """Asks for whole answers, and replays them to whoever waits for a stream: the endpoint does not stream."""
+    """Asks for whole answers, and replays them to whoever waits for a stream: the endpoint does not stream.
+
+    Who waits for a stream is told by a report.
+    """
 
     def __init__(self, session: Session) -> None:
         self._session = session
 
     async def stream(self, request: ChatRequest) -> AsyncGenerator[Event, None]:
-        for event in replay(await self.generate(request)):
+        response = await self.generate(request)
+        for event in replay(replace(response, reports=(*response.reports, NOT_STREAMED))):
             yield event
 
     async def generate(self, request: ChatRequest) -> Response:

@@ -10,6 +10,7 @@ import difflib
 import os
 import re
 from collections.abc import Iterable, Iterator, Mapping
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Any, Literal, NamedTuple, Self
 
@@ -45,6 +46,7 @@ _CONTROLLING_NAMES = frozenset(
 _CONTROLLING_PATTERN = re.compile(r"(LD_|DYLD_|PYTHON|MALLOC_|GLIBC_|BASH_FUNC_|GIT_|DRAGOMAN_).*|.*_PROXY")
 _PASSWORD_IN_URL = re.compile(r"\A[^/?#@]*:[^/?#]*@|[?&]password=")
 _VARIABLE_PATTERN = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_CLASS_PATH_PATTERN = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*")
 
 
 class _Group(BaseModel):
@@ -56,6 +58,23 @@ class PluginSettings(_Group):
 
     allow: list[str] | None = Field(None, description="only these, by entry-point name; none = all that are installed")
     block: list[str] = Field([], description="never these; wins over allow")
+
+
+class LangChainSettings(_Group):
+    """Which LangChain classes adapters may name."""
+
+    classes: dict[str, str] = Field(
+        {},
+        description="name -> module:Class; what `class` in the connection of an adapter with provider langchain says",
+    )
+
+    @field_validator("classes")
+    @classmethod
+    def _every_class_is_a_path(cls, classes: dict[str, str]) -> dict[str, str]:
+        for name, path in classes.items():
+            if not _CLASS_PATH_PATTERN.fullmatch(path):
+                raise ValueError(f"{name} is no module:Class, for example package.module:ChatModel")
+        return classes
 
 
 class SecretSettings(_Group):
@@ -128,6 +147,56 @@ class StoreSettings(_Group):
         return url
 
 
+class AllowedHost(NamedTuple):
+    """One entry of ``network.allowed_hosts``: a name or a range of addresses, and a port; ``None`` = every port."""
+
+    host: str
+    network: str | None
+    port: int | None
+
+    @classmethod
+    def of(cls, entry: str) -> Self:
+        """Read an entry: a name, an address or a range such as ``10.1.0.0/16``; a port may follow after a colon.
+
+        Raises:
+            ValueError: It is none of these.
+        """
+        found = _ALLOWED_PATTERN.fullmatch(entry) or _BARE_IPV6_PATTERN.fullmatch(entry)
+        members = found.groupdict() if found else {}
+        host, port = members.get("address") or members.get("host") or "", members.get("port")
+        try:
+            if not host or (port and not 0 < int(port) < 65536):
+                raise ValueError("it is a name, an address or a range, without a scheme and a path")
+            if "/" in host or ":" in host or host.replace(".", "").isdigit():
+                return cls(host, str(ip_network(host)), int(port) if port else None)
+        except ValueError as error:
+            raise ValueError(f"{entry!r} is no host: {error}") from None
+        return cls(host.rstrip(".").lower(), None, int(port) if port else None)
+
+
+_ALLOWED_PATTERN = re.compile(
+    r"(?:\[(?P<address>[0-9A-Fa-f:.]+(?:/\d{1,3})?)\]|(?P<host>[A-Za-z0-9._-]+(?:/\d{1,2})?))(?::(?P<port>\d{1,5}))?"
+)
+_BARE_IPV6_PATTERN = re.compile(r"(?P<address>[0-9A-Fa-f.]*(?::[0-9A-Fa-f.]*){2,}(?:/\d{1,3})?)")
+
+
+class NetworkSettings(_Group):
+    """Where calls may go whose address an API caller had a hand in."""
+
+    allowed_hosts: list[str] = Field(
+        [],
+        description="beside the public internet: names (llm.internal), addresses and ranges (10.1.0.0/16), each with "
+        "or without a port (llm.internal:8000); addresses that the deployment itself names need no entry",
+    )
+
+    @field_validator("allowed_hosts")
+    @classmethod
+    def _every_entry_is_a_host(cls, entries: list[str]) -> list[str]:
+        for entry in entries:
+            AllowedHost.of(entry)
+        return entries
+
+
 class SettingOrigin(NamedTuple):
     """One setting: its dotted name, its value in JSON form, and where the value came from.
 
@@ -164,6 +233,8 @@ class Settings(BaseSettings):
     )
     plugins: PluginSettings = Field(PluginSettings(), description="which installed plugins are loaded")
     secrets: SecretSettings = Field(SecretSettings(), description="where secrets come from")
+    langchain: LangChainSettings = Field(LangChainSettings(), description="which LangChain classes adapters may name")
+    network: NetworkSettings = Field(NetworkSettings(), description="where calls may go that API callers address")
     store: StoreSettings = Field(StoreSettings(), description="where the gateway keeps what it saves and books")
 
     _file: Path | None = PrivateAttr(None)

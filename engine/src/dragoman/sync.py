@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import atexit
 import threading
-from collections.abc import Coroutine, Iterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Coroutine, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Self, TypeVar
 
@@ -16,14 +17,70 @@ from dragoman.resolve import AdapterLike, Resolved
 T = TypeVar("T")
 
 
+class LoopThread:
+    """An event loop in a thread of its own, for callers that have none. Safe to share among threads."""
+
+    def __init__(self) -> None:
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, name="dragoman-loop", daemon=True)
+        self._thread.start()
+
+    @property
+    def is_running(self) -> bool:
+        """Whether it takes work; false once it is closed, and in the child of a fork."""
+        return self._thread.is_alive() and not self._loop.is_closed()
+
+    def run(self, work: Coroutine[Any, Any, T]) -> T:
+        """Run a coroutine on the loop, and wait for it; what interrupts the waiting cancels it."""
+        future = asyncio.run_coroutine_threadsafe(work, self._loop)
+        try:
+            return future.result()
+        except BaseException:
+            future.cancel()
+            raise
+
+    def iterate(self, items: AsyncGenerator[T, None]) -> Iterator[T]:
+        """Yield what an asynchronous generator yields; leaving early, or closing this one, closes it."""
+        try:
+            while (item := self.run(_following(items))) is not None:
+                yield item
+        finally:
+            self.run(items.aclose())
+
+    def close(self) -> None:
+        """End the thread; connections that were opened on its loop close."""
+        if not self.is_running:
+            return
+        self.run(self._loop.shutdown_asyncgens())
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join()
+        self._loop.close()
+
+
+_shared: LoopThread | None = None
+_STARTING = threading.Lock()
+
+
+def shared_loop_thread() -> LoopThread:
+    """Return the process's one thread for synchronous callers of engines that they do not own; it ends as the process.
+
+    What an engine has open on its loop is closed when the engine is dropped, or by the end. A :class:`SyncEngine` has a
+    thread of its own.
+    """
+    global _shared  # noqa: PLW0603  (one for the process, made when somebody needs it)
+    with _STARTING:
+        if _shared is None or not _shared.is_running:
+            _shared = LoopThread()
+            atexit.register(_shared.close)
+        return _shared
+
+
 class SyncEngine:
     """An engine for programs without an event loop. Close it, or use it as ``with``; safe to share among threads."""
 
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
-        self._loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(target=self._loop.run_forever, name="dragoman-loop", daemon=True)
-        self._thread.start()
+        self.thread = LoopThread()
 
     @classmethod
     def from_config(cls, config: str | Path | None = None, **flags: Any) -> Self:
@@ -47,12 +104,7 @@ class SyncEngine:
 
     def stream(self, adapter: AdapterLike | None, messages: MessagesLike, **rest: Any) -> Iterator[Event]:
         """Yield the answer's events; leaving the loop early, or closing the generator, stops the provider's work."""
-        events = aiter(self.engine.stream(adapter, messages, **rest))
-        try:
-            while (event := self.run(_following(events))) is not None:
-                yield event
-        finally:
-            self.run(events.aclose())
+        return self.thread.iterate(aiter(self.engine.stream(adapter, messages, **rest)))
 
     def dry_run(self, adapter: AdapterLike | None, messages: MessagesLike, **rest: Any) -> DryRun:
         """Return the exact request, and send nothing; see :meth:`dragoman.Engine.dry_run`."""
@@ -72,22 +124,14 @@ class SyncEngine:
 
     def run(self, work: Coroutine[Any, Any, T]) -> T:
         """Run any coroutine of the engine on the engine's loop, and wait for it."""
-        future = asyncio.run_coroutine_threadsafe(work, self._loop)
-        try:
-            return future.result()
-        except BaseException:
-            future.cancel()
-            raise
+        return self.thread.run(work)
 
     def close(self) -> None:
         """Close connections and end the thread."""
-        if self._loop.is_closed():
+        if not self.thread.is_running:
             return
         self.run(self.engine.aclose())
-        self.run(self._loop.shutdown_asyncgens())
-        self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join()
-        self._loop.close()
+        self.thread.close()
 
     def __enter__(self) -> Self:
         return self
@@ -96,6 +140,5 @@ class SyncEngine:
         self.close()
 
 
-async def _following(events: Any) -> Event | None:
-    event: Event | None = await anext(events, None)
-    return event
+async def _following(items: AsyncGenerator[T, None]) -> T | None:
+    return await anext(items, None)

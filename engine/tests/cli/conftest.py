@@ -101,6 +101,60 @@ def dragoman_adapters():
                                            "title": "Scripted", "inference": {"temperature": 0.5}})]
 """
 
+# A provider that embeds a text as its length, and ranks a document by the number that it begins with.
+MEASURING_PLUGIN = """
+import json, os
+from dragoman.errors import InvalidRequestError, RateLimitedError
+from dragoman.events import *
+from dragoman.plugin import *
+from dragoman.secret import MASK
+
+PLUGIN_API = (1, 0)
+
+class Measuring(Session):
+    max_batch_size = 2
+
+    async def embed(self, request):
+        if "!limited" in request.texts:
+            raise RateLimitedError("slow down", status=429, retry_after_s=3600)
+        failures = {i: InvalidRequestError("it is odd") for i, t in enumerate(request.texts) if t == "!odd"}
+        vectors = [None if i in failures else self._vector(request, t) for i, t in enumerate(request.texts)]
+        return EmbedResponse(vectors, Usage(len(vectors), 0, len(vectors), source="provider"), "measuring-1",
+                             failures=failures, reports=(Report("measured", "lengths are no meaning"),))
+
+    def _vector(self, request, text):
+        size = request.settings.inference.dimensions or 2
+        return [float(len(text)), {None: 0.0, "document": 1.0, "query": 2.0}[request.purpose]] * (size // 2)
+
+    async def rerank(self, request):
+        if "!limited" in request.documents:
+            raise RateLimitedError("slow down", status=429, retry_after_s=3600)
+        found = [Ranked(i, float(d.split()[0])) for i, d in enumerate(request.documents)]
+        found.sort(key=lambda ranked: -ranked.score)
+        return RerankResponse(found[:request.top_n], model="measuring-1")
+
+    async def dry_run(self, request):
+        said = request.texts if isinstance(request, EmbedRequest) else [request.query, *request.documents]
+        headers = {"authorization": f"Bearer {MASK}"}
+        return WireRequest("POST", "https://measuring.test/", headers, json.dumps({"said": list(said)}).encode())
+
+class MeasuringProvider(Provider):
+    def open(self, target, context):
+        return Measuring()
+
+@hookimpl
+def dragoman_providers():
+    return [ProviderDescription(kind="measuring", title="Measuring", factory=f"{__name__}:MeasuringProvider",
+                                operations=("embed", "rerank"))]
+
+@hookimpl
+def dragoman_adapters():
+    document = {"provider": "measuring", "model": "measuring-1", "limits": {"max_attempts": 1}}
+    notice = {"text": "Measured with care."}
+    return [PredefinedAdapter("lengths", {**document, "operation": "embed", "notice": notice}),
+            PredefinedAdapter("numbers", {**document, "operation": "rerank"})]
+"""
+
 
 @dataclass
 class Done:
@@ -182,6 +236,13 @@ def deployment(tmp_path, monkeypatch, install):
     )
     monkeypatch.chdir(folder)
     return folder
+
+
+@pytest.fixture
+def measuring(deployment, install):
+    """Install a provider that embeds and ranks; return the working directory."""
+    install("dragoman-measuring", MEASURING_PLUGIN, plugins={"measuring": ""})
+    return deployment
 
 
 @pytest.fixture

@@ -269,12 +269,13 @@ def test_images_and_files_go_with_the_prompt(run):
     Path("photo.bin").write_bytes(PNG)
     Path("paper.pdf").write_bytes(b"%PDF-1.7\n\xff")
     write("notes.txt", "remember")
+    Path("film.mp4").write_bytes(b"\0")
     data_url = "data:image/png;base64," + base64.b64encode(PNG).decode()
     done = run(
         "chat", "--image", "photo.bin", "--image", "https://x.test/a.jpg", "--image", data_url, "--file", "paper.pdf",
-        "--file", "notes.txt", "!parts",
+        "--file", "notes.txt", "--video", "film.mp4", "--video", "https://x.test/a.mp4", "!parts",
     )  # fmt: skip
-    assert done.out.startswith("['Text', 'Image', 'Image', 'Image', 'Document', 'Text']")
+    assert done.out.startswith("['Text', 'Image', 'Image', 'Image', 'Video', 'Video', 'Document', 'Text']")
 
 
 # --- standard input ----------------------------------------------------------------------------------------------

@@ -184,6 +184,8 @@ def test_completion_names_commands_without_importing_them(command, install):
         (["chat", "--tools", "dragoman.toml", "hi"], 1, "is not JSON"),
         (["chat", "--image", "nosuch.png", "hi"], 1, "nosuch.png cannot be read"),
         (["chat", "--image", "dragoman.toml", "hi"], 1, "is no image"),
+        (["chat", "--video", "nosuch.mp4", "hi"], 1, "nosuch.mp4 cannot be read"),
+        (["chat", "--video", "dragoman.toml", "hi"], 1, "does not end as a film"),
         (["chat", "--file", "nosuch.txt", "hi"], 1, "nosuch.txt cannot be read"),
         (["chat", ""], 1, "there is no text in it"),
         (["chat", "--force", "hi"], 1, "it goes with --save"),

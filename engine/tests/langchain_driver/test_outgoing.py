@@ -5,7 +5,18 @@ import base64
 import pytest
 from dragoman.errors import UnsupportedError
 from dragoman.langchain_driver.outgoing import left_out, messages_out
-from dragoman.messages import Audio, Document, Image, Message, Reasoning, Refusal, Text, ToolCall, ToolResult
+from dragoman.messages import (
+    Audio,
+    Document,
+    Image,
+    Message,
+    Reasoning,
+    Refusal,
+    Text,
+    ToolCall,
+    ToolResult,
+    Video,
+)
 
 pytest.importorskip("langchain_core", reason="langchain-core is not installed")
 
@@ -52,6 +63,8 @@ def test_a_developers_message_is_a_system_message_that_can_be_told_apart():
             Image(data=DATA, media_type="image/png", detail="high"),
             {"type": "image_url", "image_url": {"url": f"data:image/png;base64,{B64}", "detail": "high"}},
         ),
+        (Video(data=DATA, media_type="video/mp4"), {"type": "video", "base64": B64, "mime_type": "video/mp4"}),
+        (Video(url="https://h/a.mp4"), {"type": "video", "url": "https://h/a.mp4"}),
         (Audio(DATA, "mp3"), {"type": "audio", "base64": B64, "mime_type": "audio/mp3"}),
         (
             Document(data=DATA, name="a.pdf"),

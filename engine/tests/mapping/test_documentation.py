@@ -8,12 +8,12 @@ from pathlib import Path
 import pytest
 from dragoman.adapter import Adapter, PayloadMapping, Prompt, StreamRules, check_document
 from dragoman.documents import parse_document
-from dragoman.mapping import compile_payload, payload_preset, payload_preset_names, prompt_presets
+from dragoman.mapping import mapping_problems, payload_preset, payload_preset_names, prompt_presets
 from dragoman.mapping.blocks import BLOCK_MEMBERS
 from dragoman.mapping.expressions import FUNCTIONS, MAX_CHARS, MAX_DEPTH, MAX_NODES
 from dragoman.mapping.payload import FRAMINGS
 from dragoman.mapping.skeleton import MAX_DEPTH as MAX_SKELETON_DEPTH
-from dragoman.mapping.view import CHAT_VIEW, EMBED_VIEW
+from dragoman.mapping.view import CHAT_VIEW, EMBED_VIEW, RERANK_VIEW
 
 PAGE = (Path(__file__).parents[3] / "docs" / "mapping.md").read_text(encoding="utf-8")
 
@@ -30,7 +30,7 @@ def names(section: str, number: int = 0) -> list[str]:
 
 
 def test_every_member_of_the_view_is_described() -> None:
-    assert set(names("The request view")) == set(CHAT_VIEW) | set(EMBED_VIEW)
+    assert set(names("The request view")) == set(CHAT_VIEW) | set(EMBED_VIEW) | set(RERANK_VIEW)
     described = {row[0].strip("` "): row[1] for row in rows("The request view")}
     for member in ("messages", "turns", "tools", "tool_choice"):
         assert set(CHAT_VIEW[member]) <= set(re.findall(r"`(\w+)`", described[member])), member
@@ -42,7 +42,7 @@ def test_every_block_member_is_described() -> None:
 
 
 def test_every_rule_is_described() -> None:
-    assert set(names("Rules for answers")) == set(StreamRules.model_fields) | {"embeddings"}
+    assert set(names("Rules for answers")) == set(StreamRules.model_fields) | {"embeddings", "ranking"}
     assert set(names("Rules for answers", 1)) == set(FRAMINGS)
 
 
@@ -69,12 +69,15 @@ def test_examples_hold_and_show_every_member() -> None:
     blocks = re.findall(r"^```yaml\n(.*?)^```$", PAGE, re.DOTALL | re.MULTILINE)
     adapters = [check_document(parse_document(text, ".yaml", "docs/mapping.md"), "docs/mapping.md") for text in blocks]
     for adapter in adapters:
-        compile_payload(adapter.mapping or PayloadMapping(preset="tgi"), adapter.prompt)
+        mapping = adapter.mapping or PayloadMapping(preset="tgi")
+        assert mapping_problems(mapping, adapter.prompt, adapter.operation or "chat") == []
     assert set(PayloadMapping.model_fields) == set().union(*(a.mapping.model_fields_set for a in adapters if a.mapping))
     assert set(Prompt.model_fields) == set().union(*(a.prompt.model_fields_set for a in adapters if a.prompt))
 
 
-@pytest.mark.parametrize("section", ["PayloadMapping", "Prompt", "ResponseRules", "StreamRules", "ToolCallRules"])
+@pytest.mark.parametrize(
+    "section", ["PayloadMapping", "Prompt", "RankingRules", "ResponseRules", "StreamRules", "ToolCallRules"]
+)
 def test_form_has_a_description_for_every_member(section: str) -> None:
     properties = Adapter.model_json_schema()["$defs"][section]["properties"]
     assert [name for name, schema in properties.items() if not schema.get("description")] == []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import orjson
@@ -9,7 +10,7 @@ import pytest
 from dragoman.adapter import PayloadMapping, Prompt
 from dragoman.errors import DocumentError, UnsupportedError
 from dragoman.mapping import compile_payload, mapping_problems, payload_preset, payload_preset_names, prompt_presets
-from dragoman.messages import Document, Image, Message, Reasoning, Text, ToolCall, ToolResult
+from dragoman.messages import Document, Image, Message, Reasoning, Text, ToolCall, ToolResult, Video
 
 CHAT = [name for name in payload_preset_names() if payload_preset(name).operation == "chat"]
 
@@ -426,6 +427,8 @@ def test_nova_sends_the_whole_loop(ask) -> None:
     [
         ("claude-messages", Image(url="https://example.org/a.png"), "image_url"),
         ("nova", Document(data=b"%PDF", media_type="application/pdf"), "document"),
+        ("claude-messages", Video(data=b"x", media_type="video/mp4"), "video"),
+        ("openai-chat", Video(url="https://example.org/a.mp4"), "video_url"),
         ("openai-chat", Document(url="https://example.org/a.pdf"), "document_url"),
     ],
 )
@@ -613,7 +616,9 @@ def test_documented_answer_is_read(name: str, row, ask, answer_of) -> None:
     response = payload.decode(orjson.dumps(answer), ask())
     if not payload.streams:  # the stream of such an endpoint is the whole answer at its end
         for size in (1, 7, None):
-            assert answer_of(payload, orjson.dumps(answer, option=orjson.OPT_INDENT_2), size) == response
+            streamed = answer_of(payload, orjson.dumps(answer, option=orjson.OPT_INDENT_2), size)
+            assert [report.code for report in streamed.reports] == ["not_streamed"]
+            assert replace(streamed, reports=()) == response
     assert (response.text, response.finish_reason, response.provider_finish_reason) == (said, reason, word)
     assert (response.usage.input_tokens, response.usage.output_tokens) == (read, written)
     assert response.usage.source == ("provider" if written is not None else "absent")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
@@ -53,12 +54,16 @@ FAULTS = {
     ),
     "one-error-for-all": Fault(
         "codec", "error_class_for_status(reply.status)(problem", "ProviderError(problem",
-        "test_status_decides_the_error[429-whole]",
+        "test_status_decides_the_error[whole-429]",
+    ),
+    "error-said-to-be-final": Fault(
+        "codec", "status=reply.status)", "status=reply.status, retryable=False)",
+        "test_status_decides_the_error[whole-503]",
     ),
     "error-holds-what-cannot-travel": Fault(
         "codec", "return error_class_for_status(reply.status)(problem, status=reply.status)",
         "error = error_class_for_status(reply.status)(problem, status=reply.status)\n"
-        "        error.reply = lambda: reply\n        return error",
+        "    error.reply = lambda: reply\n    return error",
         "test_error_survives_pickling[500]",
     ),
     "request-differs-each-time": Fault(
@@ -78,8 +83,34 @@ FAULTS = {
         "test_factory_is_imported_on_first_use",
     ),
     "field-without-a-word": Fault(
-        "plugin", ', description="the server\'s address, without a path"', "",
+        "plugin", "description=\"the server's address, without a path\",", "",
         "test_every_field_explains_itself_in_a_form",
+    ),
+    "case-that-the-schema-refuses": Fault(
+        "case", '"connection": {', '"connection": {"colour": "red", ',
+        "test_schema_accepts_the_document_of_the_case",
+    ),
+    "schema-that-takes-anything": Fault(
+        "plugin", "class AcmeConnection(Connection):", "class AcmeConnection(Connection, extra='allow'):",
+        "test_schema_refuses_an_unknown_member[connection]",
+    ),
+    "header-that-the-dry-run-hides": Fault(
+        "provider", "authorizer = HeaderKey(",
+        "sign = HeaderKey.sign\n        HeaderKey.sign = lambda self, request, credentials: sign(\n"
+        "            self, replace(request, headers={**request.headers, 'X-Late': '1'})"
+        " if '*' not in repr(credentials.value.reveal()) else request, credentials)\n"
+        "        authorizer = HeaderKey(",
+        "test_dry_run_equals_what_is_sent[whole]",
+    ),
+    "secret-in-the-log": Fault(
+        "provider", "authorizer = HeaderKey(",
+        "import logging, os\n        logging.getLogger('acme').debug('%s', dict(os.environ))\n"
+        "        authorizer = HeaderKey(",
+        "test_secret_shows_in_no_log_and_no_answer[whole]",
+    ),
+    "address-differs-each-time": Fault(
+        "codec", "return WireRequest(", "self._url += '/again'\n        return WireRequest(",
+        "test_dry_run_equals_what_is_sent[whole]",
     ),
     "secret-in-the-dry-run": Fault(
         "provider", "authorizer = HeaderKey(",
@@ -92,28 +123,27 @@ FAULTS = {
 
 
 def plugin_with(fault: Fault, name: str, folder: Path) -> Path:
-    """Write a plugin with the fault, and beside it what an installation would leave for its discovery."""
+    """Write a plugin with the fault."""
     created = create_plugin(name, folder)
-    package = created / "src" / f"dragoman_{name.replace('-', '_')}"
-    module = package / f"{fault.module}.py"
+    module = created / "src" / f"dragoman_{name.replace('-', '_')}" / f"{fault.module}.py"
     source = module.read_text(encoding="utf-8")
-    assert fault.right in source, "the template has changed; the fault must be put elsewhere"
-    module.write_text(source.replace(fault.right, fault.wrong), encoding="utf-8")
-    info = created / "src" / f"{package.name}-1.0.dist-info"
-    info.mkdir()
-    (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: dragoman-{name}\nVersion: 1.0\n")
-    (info / "entry_points.txt").write_text(f"[dragoman.plugins]\n{name} = {package.name}.plugin\n")
-    (info / "top_level.txt").write_text(f"{package.name}\n")
+    right, wrong = (text.replace("Acme", spelled(name)) for text in (fault.right, fault.wrong))
+    assert right in source, "the template has changed; the fault must be put elsewhere"
+    module.write_text(source.replace(right, wrong), encoding="utf-8")
     return created
 
 
+def spelled(name: str) -> str:
+    return "".join(word.capitalize() for word in name.split("-"))
+
+
 @pytest.fixture(scope="module")
-def verdicts(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+def verdicts(tmp_path_factory: pytest.TempPathFactory, leave_installed: Callable[[Path], Path]) -> dict[str, str]:
     """Run one test against each faulty plugin, all in one go; fault -> the line that says how it went."""
     folder = tmp_path_factory.mktemp("faulty")
     created = {name: plugin_with(fault, name, folder) for name, fault in FAULTS.items()}
     tests = [f"{name}/tests/test_contract.py::TestContract::{fault.test}" for name, fault in FAULTS.items()]
-    path = os.pathsep.join(str(plugin / "src") for plugin in created.values())
+    path = os.pathsep.join(str(leave_installed(plugin)) for plugin in created.values())
     command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-p", "no:randomly", "-rA", "--tb=no"]
     command += [
         "--import-mode=importlib",
@@ -142,6 +172,26 @@ def test_fault_is_found(verdicts: dict[str, str], fault: str) -> None:
 def test_test_of_the_contract_is_not_overridden_in_passing() -> None:
     with pytest.raises(TypeError, match="overrides a test of the contract"):
         type("TestMine", (ProviderContract,), {"test_description_is_complete": lambda self: None})
+
+
+def test_mixin_in_front_of_the_contract_overrides_nothing_either() -> None:
+    class Shortcuts:
+        def test_description_is_complete(self) -> None:
+            """Pass."""
+
+    with pytest.raises(TypeError, match=r"TestMine\.test_description_is_complete overrides a test of the contract"):
+        type("TestMine", (Shortcuts, ProviderContract), {})
+
+
+@pytest.mark.parametrize(
+    "mark", [pytest.mark.skip(reason="later"), pytest.mark.xfail(reason="no"), pytest.mark.xfail(strict=True)]
+)
+def test_mark_that_could_hide_a_pass_or_says_no_reason_does_not_do(mark: pytest.MarkDecorator) -> None:
+    def test_description_is_complete(self: ProviderContract) -> None:
+        raise AssertionError
+
+    with pytest.raises(TypeError, match="say what does not hold"):
+        type("TestMine", (ProviderContract,), {"test_description_is_complete": mark(test_description_is_complete)})
 
 
 def test_test_of_the_contract_may_be_expected_to_fail_with_a_reason() -> None:

@@ -17,7 +17,7 @@ def test_loading_the_plugin_learns_nothing():
     assert loaded.stdout.split() == ["dragoman_local", "dragoman_local.plugin"]
 
 
-async def test_the_plugin_brings_one_adapter_that_says_what_it_is(engine):
+async def test_the_plugin_brings_a_chat_adapter_that_says_what_it_is(engine):
     resolved = await engine.resolve("local")
     assert "not for answers" in resolved.adapter.title
     assert resolved.adapter.capabilities.tools is True

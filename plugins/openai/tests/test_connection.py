@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import pytest
-from dragoman.errors import DocumentError
+from dragoman.errors import DocumentError, UnsupportedError
 from dragoman_openai.connection import AzureConnection, CompatibleConnection, OpenAIConnection
 from dragoman_openai.provider import CompatibleProvider
 from dragoman_openai.servers import SERVERS
@@ -101,10 +101,25 @@ def test_a_compatible_server_needs_an_address():
 
 
 @pytest.mark.parametrize("name", SERVERS)
-def test_every_known_server_is_usable_by_its_name(speak, name):
-    wire = speak("openai-compatible", server=name).wire()
-    assert wire.url == f"{SERVERS[name].base_url}/chat/completions"
-    assert wire.url.startswith(("http://127.0.0.1:", "https://"))
+async def test_every_known_server_is_usable_by_its_name(engine, name):
+    row = SERVERS[name]
+    document = {"provider": "openai-compatible", "model": "m", "connection": {"server": name}}
+    paths = {"chat": "/chat/completions", "embed": "/embeddings", "rerank": "/rerank"}
+    asks = {
+        "chat": lambda d: engine.dry_run(d, "hi"),
+        "embed": lambda d: engine.embed_dry_run(d, "hi"),
+        "rerank": lambda d: engine.rerank_dry_run(d, "hi", ["a"]),
+    }
+    assert row.documentation_url.startswith("https://")
+    for operation, ask in asks.items():
+        if operation not in row.operations:
+            with pytest.raises(UnsupportedError, match=f"documents no operation {operation}"):
+                await ask({**document, "operation": operation})
+            continue
+        shown = await ask({**document, "operation": operation})
+        base_url = row.base_url.removesuffix("/v1") if (name, operation) == ("tei", "rerank") else row.base_url
+        assert shown.url == f"{base_url}{paths[operation]}"
+        assert shown.url.startswith(("http://127.0.0.1:", "https://"))
 
 
 def test_an_address_wins_over_the_servers_usual_one(speak):

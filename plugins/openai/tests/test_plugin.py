@@ -42,7 +42,13 @@ def test_models_give_a_schema_for_the_form():
 @pytest.mark.parametrize("text", re.findall(r"```yaml\n(.*?)```", README, re.DOTALL))
 async def test_the_readmes_adapters_are_valid(engine, tmp_path, text):
     (tmp_path / "adapter.yaml").write_text(text, "utf-8")
-    shown = await engine.dry_run(read_document(tmp_path / "adapter.yaml"), "hi")
+    document = read_document(tmp_path / "adapter.yaml")
+    if document.get("operation") == "embed":
+        shown = await engine.embed_dry_run(document, "hi")
+    elif document.get("operation") == "rerank":
+        shown = await engine.rerank_dry_run(document, "hi", ["a"])
+    else:
+        shown = await engine.dry_run(document, "hi")
     assert shown.url.startswith("http")
 
 

@@ -163,7 +163,7 @@ def response_object(response: Response) -> dict[str, Any]:
         "text": response.text,
         "tool_calls": [{"id": c.id, "name": c.name, "arguments": c.arguments} for c in response.tool_calls],
         "finish_reason": response.finish_reason,
-        "usage": _usage_object(response.usage),
+        "usage": usage_object(response.usage),
         "adapter": response.adapter,
         "provider": response.provider,
         "model": response.model,
@@ -182,13 +182,14 @@ def event_object(event: Event) -> dict[str, Any]:
 
 def _plain(value: Any) -> Any:
     if isinstance(value, Usage):
-        return _usage_object(value)
+        return usage_object(value)
     if isinstance(value, Report):
         return value._asdict()
     return dict(value) if isinstance(value, Mapping) else value
 
 
-def _usage_object(usage: Usage) -> dict[str, Any]:
+def usage_object(usage: Usage) -> dict[str, Any]:
+    """Return the JSON form of what a call cost."""
     written = usage.cache_write_input_tokens
     return {
         "input_tokens": usage.input_tokens,

@@ -1,4 +1,4 @@
-"""Files that go with a question: images, documents and text."""
+"""Files that go with a question: images, films, documents and text."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import NoReturn
 
 import click
 
-from dragoman.messages import Document, Image, Text, split_data_url
+from dragoman.messages import Document, Image, Text, Video, split_data_url
 
 #: How image files begin, after which their suffix does not matter.
 _SIGNATURES = (
@@ -32,6 +32,17 @@ def image_from(text: str) -> Image:
     if not found.startswith("image/"):
         _refuse("--image", f"{text} is no image")
     return Image(data=data, media_type=found)
+
+
+def video_from(text: str) -> Video:
+    """Return a film from the path of a file, or an ``https:`` or ``s3:`` address that the provider fetches."""
+    if text.startswith(("https://", "http://", "s3://")):
+        return Video(url=text)
+    media_type = mimetypes.guess_type(text)[0] or ""
+    data = _read(text, "--video")
+    if not media_type.startswith("video/"):
+        _refuse("--video", f"{text} does not end as a film's name does")
+    return Video(data=data, media_type=media_type)
 
 
 def document_from(text: str) -> Document | Text:

@@ -10,14 +10,14 @@ import click
 
 from dragoman.cli.invocation import Invocation
 from dragoman.cli.options import global_options, json_option, pass_invocation
-from dragoman.cli.output import aside, is_terminal, note, write_json, write_line
+from dragoman.cli.output import aside, is_terminal, note, write_json
+from dragoman.cli.showing import print_request, show_notice
 
 if TYPE_CHECKING:
     from dragoman.cli.answers import Printer
     from dragoman.cli.calls import Call
     from dragoman.cli.invocation import Running
     from dragoman.cli.questions import Question
-    from dragoman.engine import DryRun
 
 EPILOG = """\b
 Examples:
@@ -61,6 +61,7 @@ class Shown:
 @click.option("--tools", "tools_file", metavar="FILE", help="Offer these tools, shaped as OpenAI's.")
 @click.option("--tool-choice", metavar="CHOICE", help="auto, none, required, or the name of a tool.")
 @click.option("--image", "images", metavar="FILE|URL", multiple=True, help="Send an image with the prompt.")
+@click.option("--video", "videos", metavar="FILE|URL", multiple=True, help="Send a film with the prompt.")
 @click.option("--file", "files", metavar="FILE", multiple=True, help="Send a text or a document with the prompt.")
 @click.option("--stdin/--no-stdin", default=None, help="Wait for piped text, or leave it; else it is read if any.")
 @click.option("--stream/--no-stream", default=None, help="Show the answer as it comes; the default but for --json.")
@@ -111,7 +112,7 @@ def _carry_out(
     if shown.save:
         _save(running, call, shown, alone=question.is_open)
     if shown.dry_run:
-        _print_request(running.run(call.preview(engine, question)), as_json=shown.as_json)
+        print_request(running.run(call.preview(engine, question)), as_json=shown.as_json)
     elif not question.is_open:
         _answer(running, call, question, shown)
     elif not shown.save:
@@ -132,7 +133,7 @@ def _save(running: Running, call: Call, shown: Shown, *, alone: bool) -> None:
 def _answer(running: Running, call: Call, question: Question, shown: Shown) -> None:
     printer = _printer(shown)
     if not shown.as_json:
-        _show_notice(running, call)
+        show_notice(running, call.adapter, call.override)
     try:
         running.run(call.ask(running.engine, question, printer))
     except BaseException:
@@ -154,29 +155,5 @@ def _converse(running: Running, call: Call, question: Question, shown: Shown) ->
     resolved = running.run(running.engine.resolve(call.adapter, call.override))
     target = resolved.target
     aside(f"{resolved.name or 'unsaved adapter'}: {target.model} of {target.provider}; /help, Ctrl-D leaves\n")
-    _show_notice(running, call)
+    show_notice(running, call.adapter, call.override)
     Conversation(running, call, question, show_reasoning=shown.show_reasoning).hold()
-
-
-def _show_notice(running: Running, call: Call) -> None:
-    """Tell a model's terms before it is used."""
-    notice = running.run(running.engine.resolve(call.adapter, call.override)).adapter.notice
-    if notice is not None and (told := " ".join(filter(None, (notice.text, notice.terms_url)))):
-        note(told)
-
-
-def _print_request(request: DryRun, *, as_json: bool) -> None:
-    from dragoman.cli.output import json_text
-
-    members = {"method": request.method, "url": request.url, "headers": request.headers, "body": request.body}
-    if as_json:
-        write_json(members)
-        return
-    write_line(f"{request.method} {request.url}")
-    for name, value in request.headers.items():
-        write_line(f"{name}: {value}")
-    if request.body is not None:
-        write_line()
-        write_line(request.body if isinstance(request.body, str) else json_text(request.body, indent=2))
-    for report in request.reports:
-        note(report.message)

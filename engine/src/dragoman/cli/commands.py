@@ -19,7 +19,9 @@ TABLE: Mapping[str, TableEntry] = MappingProxyType(
         "adapters": TableEntry("dragoman.cli.adapters:adapters", "List, show, check and compare adapters."),
         "chat": TableEntry("dragoman.cli.chat:chat", "Ask a model, once or in a conversation."),
         "config": TableEntry("dragoman.cli.config:config", "Show every setting and where its value comes from."),
+        "embed": TableEntry("dragoman.cli.embed:embed", "Turn texts into vectors."),
         "plugins": TableEntry("dragoman.cli.plugins:plugins", "Show the plugins that loaded and those that failed."),
+        "rerank": TableEntry("dragoman.cli.rerank:rerank", "Put documents in order by their relevance to a query."),
         "secrets": TableEntry("dragoman.cli.secrets:secrets", "Show which secrets are present, never a value."),
     }
 )

@@ -1,4 +1,4 @@
-"""``dragoman plugins``: what discovery found, and what each plugin brings."""
+"""``dragoman plugins``: what discovery found, what each plugin brings, and two commands for authors."""
 
 from __future__ import annotations
 
@@ -6,7 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from dragoman.cli.checking import check
 from dragoman.cli.commands import TABLE
+from dragoman.cli.creating import new
+from dragoman.cli.group import CommandGroup
 from dragoman.cli.invocation import Invocation
 from dragoman.cli.offered import OfferedCommand, offered_commands
 from dragoman.cli.options import global_options, json_option, pass_invocation
@@ -19,15 +22,22 @@ EPILOG = """\b
 Examples:
   dragoman plugins
   dragoman plugins --json | jq -r '.failed[].reason'
+  dragoman plugins check my-plugin
+  dragoman plugins new my-server
 """
 
 
-@click.command(epilog=EPILOG)
+@click.group(cls=CommandGroup, epilog=EPILOG, invoke_without_command=True)
 @json_option
 @global_options
 @pass_invocation
-def plugins(invocation: Invocation, /, as_json: bool) -> None:
+@click.pass_context
+def plugins(ctx: click.Context, invocation: Invocation, /, as_json: bool) -> None:
     """Show the plugins that loaded and those that failed."""
+    if ctx.invoked_subcommand is not None:
+        if as_json:
+            raise click.UsageError("--json goes behind the command's name", ctx)
+        return
     from dragoman.plugins import load_plugins
 
     chosen = invocation.settings().plugins
@@ -37,6 +47,10 @@ def plugins(invocation: Invocation, /, as_json: bool) -> None:
         write_json(_object(found, commands))
     else:
         _print(found, commands)
+
+
+plugins.add_command(check)
+plugins.add_command(new)
 
 
 def _object(found: Plugins, commands: list[OfferedCommand]) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from typing import Any, NoReturn
 
 import click
 
-from dragoman.cli.attachments import document_from, image_from
+from dragoman.cli.attachments import document_from, image_from, video_from
 from dragoman.cli.output import is_terminal
 from dragoman.cli.piped import piped_text, read_stdin
 from dragoman.messages import Message, Part, Text, Tool, messages_from, tools_from
@@ -49,6 +49,7 @@ def question_from(
     tools_file: str | None,
     tool_choice: str | None,
     images: Sequence[str],
+    videos: Sequence[str],
     files: Sequence[str],
     stdin: bool | None,
     needed: bool,
@@ -69,7 +70,7 @@ def question_from(
         messages=[Message("system", (Text(system),))] if system else [],
         tools=tools_from(_list_from(tools_file, "--tools", "tools")) if tools_file else (),
         tool_choice=tool_choice,
-        attachments=(*map(image_from, images), *map(document_from, files)),
+        attachments=(*map(image_from, images), *map(video_from, videos), *map(document_from, files)),
     )
     if messages_file:
         question.messages += messages_from(_list_from(messages_file, "--messages", "messages"))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import inspect
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from contextvars import ContextVar
 from dataclasses import fields
 from typing import Any
@@ -14,7 +14,7 @@ from pydantic import ValidationError
 
 from dragoman.adapter import Inference, problems_of
 from dragoman.errors import DragomanError, PluginError, UnsupportedError
-from dragoman.provider import CallSettings, LangChainContext
+from dragoman.provider import CallSettings, LangChainContext, Target
 from dragoman.secret import Secret
 from dragoman.secrets.snapshot import Snapshot
 
@@ -23,15 +23,37 @@ Build = Callable[[CallSettings, LangChainContext], Any]
 
 
 class BuildContext:
-    """What a LangChain class is built from: secrets, already read, and a place for what is to be closed."""
+    """What a LangChain class is built from; see :class:`dragoman.provider.LangChainContext`.
 
-    def __init__(self, secrets: Snapshot) -> None:
+    Args:
+        secrets: The secrets, already read.
+        classes: The classes that the deployment's settings name.
+    """
+
+    def __init__(self, secrets: Snapshot, classes: Mapping[str, str]) -> None:
         self._secrets = secrets
+        self._classes = classes
         self._closers: list[Callable[[], Awaitable[None] | None]] = []
 
     def secret(self, name: str) -> Secret:
         """Return a secret; raise ``SecretError`` where it is absent."""
         return self._secrets.require(name)
+
+    def chat_model(
+        self, named: str, target: Target, settings: CallSettings, arguments: Mapping[str, Any] | None = None
+    ) -> Any:
+        """Build a chat model from the class's own fields."""
+        from dragoman.langchain_driver.constructing import construct
+
+        return construct(named, target, settings, arguments or {}, self.secret)
+
+    def class_named(self, name: str) -> str:
+        """Return the class that the settings have under a name."""
+        if name not in self._classes:
+            known = ", ".join(sorted(self._classes)) or "none"
+            hint = f"there are: {known}; a row of [langchain.classes] in dragoman.toml adds one"
+            raise UnsupportedError(f"the settings name no LangChain class {name!r}", path="connection.class", hint=hint)
+        return self._classes[name]
 
     def on_close(self, close: Callable[[], Awaitable[None] | None]) -> None:
         """Have this called when the model is no longer driven, last first."""

@@ -154,6 +154,9 @@ class AnswerDecoder:
         if delta.text or delta.signature or delta.redacted:
             events.append(delta)
 
+    def _thinking(self, block: Mapping[str, Any], events: list[Event]) -> None:
+        events.append(ReasoningDelta(block.get("thinking") or "", block.get("signature")))
+
     def _redacted(self, block: Mapping[str, Any], events: list[Event]) -> None:
         events.append(ReasoningDelta(redacted=_sealed(block.get("data"))))
 
@@ -174,6 +177,7 @@ class AnswerDecoder:
 _BLOCKS: Mapping[str, Callable[[AnswerDecoder, Mapping[str, Any], list[Event]], None]] = {
     "text": AnswerDecoder._text,
     "reasoning": AnswerDecoder._reasoning,
+    "thinking": AnswerDecoder._thinking,
     "redacted_thinking": AnswerDecoder._redacted,
     "refusal": AnswerDecoder._refusal,
     "tool_call": AnswerDecoder._held_elsewhere,

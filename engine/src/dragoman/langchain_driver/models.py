@@ -15,7 +15,6 @@ from dragoman.langchain_driver.building import Build, BuildContext, build_model
 from dragoman.langchain_driver.driven import Driven
 from dragoman.langchain_driver.threads import Threads
 from dragoman.provider import CallSettings
-from dragoman.secrets.snapshot import Snapshot
 
 #: A LangChain model holds its settings, so each set of them has its own. Beyond this many, the one that is idle longest
 #: is closed.
@@ -26,10 +25,10 @@ class Models:
     """Builds models when they are first needed; closes one when it is retired and its last call is over."""
 
     def __init__(
-        self, build: Build, read_secrets: Callable[[], Awaitable[Snapshot]], threads: Threads, provider: str
+        self, build: Build, make_context: Callable[[], Awaitable[BuildContext]], threads: Threads, provider: str
     ) -> None:
         self._build = build
-        self._read_secrets = read_secrets
+        self._make_context = make_context
         self._threads = threads
         self._provider = provider
         self._built: OrderedDict[bytes, _Built] = OrderedDict()
@@ -68,7 +67,7 @@ class Models:
         await built.close_if_idle()
 
     async def _make(self, settings: CallSettings) -> tuple[Driven, BuildContext]:
-        context = BuildContext(await self._read_secrets())
+        context = await self._make_context()
         make = functools.partial(_make, self._build, settings, context, self._provider)
         try:
             return await self._threads.run(make), context

@@ -25,6 +25,7 @@ from dragoman.messages import (
     ToolCall,
     ToolChoice,
     ToolResult,
+    Video,
 )
 
 if TYPE_CHECKING:
@@ -78,7 +79,7 @@ def _user(message: Message, at: str, provider: str | None) -> list[BaseMessage]:
 def _assistant(message: Message, at: str, provider: str | None) -> list[BaseMessage]:
     from langchain_core.messages import AIMessage
 
-    calls = [_call(part) for part in message.tool_calls]
+    calls = [call_out(part) for part in message.tool_calls]
     said: dict[str, Any] = {
         "name": message.name,
         "tool_calls": [call for call in calls if call["type"] == "tool_call"],
@@ -160,7 +161,19 @@ def _audio(part: Audio, at: str) -> Block:
     return {"type": "audio", "base64": _base64(part.data), "mime_type": f"audio/{part.format}"}
 
 
+def _video(part: Video, at: str) -> Block:
+    if part.data is None:
+        if part.url is None:
+            _refuse("the film has neither bytes nor an address", at)
+        return {"type": "video", "url": part.url}
+    if part.media_type is None:
+        _refuse("a film's bytes need a media_type, for example video/mp4", at)
+    return {"type": "video", "base64": _base64(part.data), "mime_type": part.media_type}
+
+
 def _document(part: Document, at: str) -> Block:
+    if part.special:
+        _refuse(f"LangChain's messages have no place for a document's {part.special}", at)
     if part.file_id is not None:
         return {"type": "file", "file_id": part.file_id}
     if part.text is not None:
@@ -187,7 +200,8 @@ def _reasoning(part: Reasoning, at: str) -> Block:
     return {**block, "extras": {"signature": part.signature}} if part.signature else block
 
 
-def _call(part: ToolCall, at: str = "") -> Block:
+def call_out(part: ToolCall, at: str = "") -> Block:
+    """Return a tool call; an invalid one where its arguments are no JSON object."""
     try:
         arguments = orjson.loads(part.arguments) if part.arguments.strip() else {}
     except orjson.JSONDecodeError:
@@ -199,9 +213,9 @@ def _call(part: ToolCall, at: str = "") -> Block:
 
 
 _TEXTS: _Writers = {Text: _text}
-_USER: _Writers = {Text: _text, Image: _image, Audio: _audio, Document: _document}
-_RESULT: _Writers = {Text: _text, Image: _image, Document: _document}
-_ASSISTANT: _Writers = {Text: _text, Refusal: _text, Reasoning: _reasoning, ToolCall: _call}
+_USER: _Writers = {Text: _text, Image: _image, Audio: _audio, Video: _video, Document: _document}
+_RESULT: _Writers = {Text: _text, Image: _image, Video: _video, Document: _document}
+_ASSISTANT: _Writers = {Text: _text, Refusal: _text, Reasoning: _reasoning, ToolCall: call_out}
 
 
 def _base64(data: bytes | None) -> str:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from dragoman.adapter import Limits
 from dragoman.errors import CallTimeoutError, ProviderError, UnsupportedError
 from dragoman.events import Collector, Event, Report, Response
-from dragoman.langchain_driver.building import Build
+from dragoman.langchain_driver.building import Build, BuildContext
 from dragoman.langchain_driver.driven import Driven
 from dragoman.langchain_driver.faults import translate
 from dragoman.langchain_driver.incoming import AnswerDecoder
@@ -21,7 +21,6 @@ from dragoman.langchain_driver.models import Models
 from dragoman.langchain_driver.outgoing import left_out, messages_out, offer_tools
 from dragoman.langchain_driver.threads import Threads
 from dragoman.provider import ChatRequest, Session, WireRequest
-from dragoman.secrets.snapshot import Snapshot
 
 if TYPE_CHECKING:
     from langchain_core.language_models import BaseChatModel
@@ -42,13 +41,13 @@ class LangChainSession(Session):
 
     Args:
         build: Makes the model; see :data:`~dragoman.langchain_driver.building.Build`.
-        read_secrets: Returns the secrets to build with.
+        make_context: Returns what to build with, the secrets as they are now.
         provider: The provider's kind, for texts of errors.
     """
 
-    def __init__(self, build: Build, read_secrets: Callable[[], Awaitable[Snapshot]], provider: str) -> None:
+    def __init__(self, build: Build, make_context: Callable[[], Awaitable[BuildContext]], provider: str) -> None:
         self._threads = Threads()
-        self._models = Models(build, read_secrets, self._threads, provider)
+        self._models = Models(build, make_context, self._threads, provider)
         self._model_provider: str | None = None
 
     async def generate(self, request: ChatRequest) -> Response:

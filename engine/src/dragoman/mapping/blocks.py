@@ -16,11 +16,13 @@ from dragoman.messages import (
     Document,
     Image,
     Part,
+    ProviderPart,
     Reasoning,
     Refusal,
     Text,
     ToolCall,
     ToolResult,
+    Video,
 )
 
 Block = dict[str, Any]
@@ -107,7 +109,19 @@ class BlockWriter:
     def _audio(self, part: Audio, at: str) -> Iterator[Block]:
         yield {"type": "audio", **self._bytes(part.data, f"audio/{part.format}")}
 
+    def _video(self, part: Video, at: str) -> Iterator[Block]:
+        if part.data is not None:
+            if part.media_type is None:
+                _refuse("a film's bytes need a media_type, for example video/mp4", at)
+            yield {"type": "video", **self._bytes(part.data, part.media_type)}
+        elif part.url is not None:
+            yield {"type": "video_url", "url": part.url}
+        else:
+            _refuse("the film has neither bytes nor an address", at)
+
     def _document(self, part: Document, at: str) -> Iterator[Block]:
+        if part.special:
+            _refuse(f"a mapping has no place for a document's {part.special}", at)
         block: Block = {} if part.name is None else {"name": part.name}
         if part.file_id is not None:
             yield {"type": "document_file", "file_id": part.file_id, **block}
@@ -146,6 +160,9 @@ class BlockWriter:
     def _tool_result(self, part: ToolResult, at: str) -> Iterator[Block]:
         yield {"type": "tool_result", **self.result(part, at)}
 
+    def _provider_part(self, part: ProviderPart, at: str) -> Iterator[Block]:
+        _refuse(f"the part is in the words of {part.provider}, which a mapping does not speak", at)
+
     def _cache_point(self, part: CachePoint, at: str) -> Iterator[Block]:
         yield {"type": "cache_point"} if part.ttl is None else {"type": "cache_point", "ttl": part.ttl}
 
@@ -153,11 +170,13 @@ class BlockWriter:
 _WRITERS: dict[type, Callable[[BlockWriter, Any, str], Iterator[Block]]] = {
     Image: BlockWriter._image,
     Audio: BlockWriter._audio,
+    Video: BlockWriter._video,
     Document: BlockWriter._document,
     Reasoning: BlockWriter._reasoning,
     ToolCall: BlockWriter._tool_call,
     ToolResult: BlockWriter._tool_result,
     CachePoint: BlockWriter._cache_point,
+    ProviderPart: BlockWriter._provider_part,
 }
 
 

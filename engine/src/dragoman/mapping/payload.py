@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import orjson
 
 from dragoman.adapter import Operation, PayloadMapping, Prompt
-from dragoman.errors import DocumentError, Problem, ProtocolError
+from dragoman.errors import DocumentError, Problem, ProtocolError, ProviderError
 from dragoman.events import Response
 from dragoman.mapping.answer import answer_of
 from dragoman.mapping.coverage import Coverage, coverage_problems
@@ -81,6 +81,13 @@ class MappedPayload:
         except orjson.JSONDecodeError:
             return None
         return self._rules.answer.error_message(value)
+
+    def error_word(self, body: bytes) -> tuple[str, type[ProviderError] | None] | None:
+        try:
+            value = orjson.loads(body)
+        except orjson.JSONDecodeError:
+            return None
+        return self._rules.answer.error_word(value)
 
 
 def _text_message(body: bytes) -> Message:

@@ -179,6 +179,11 @@ class Rules:
         found = self._error.find(value) if self._error else None
         return None if is_false(found) else message_of(found)
 
+    def error_word(self, value: Any) -> tuple[str, type[ProviderError] | None] | None:
+        """Return the endpoint's word for an error, and the class that ``error_map`` gives it; ``None`` without one."""
+        word = self._error_code.word(value) if self._error_code else None
+        return None if word is None else (word, ERROR_CLASSES.get(self._error_map.get(word) or ""))
+
     def finish_reason(self, word: str | None, *, called: bool) -> FinishReason:
         """Return our word. A plain stop after tool calls means that they are wanted."""
         if word is None:

@@ -174,6 +174,9 @@ class _Calls:
         return ToolCallDelta(position, given or call_id(position), name, arguments)
 
 
+NOT_STREAMED = Report("not_streamed", "the mapping describes no stream: the answer came whole", "mapping.stream")
+
+
 class WholeDecoder(StreamDecoder):
     """Decodes a stream that is one whole answer, by the ``response`` rules."""
 
@@ -182,7 +185,7 @@ class WholeDecoder(StreamDecoder):
         self._reports = reports
 
     def feed(self, frame: Frame | Value) -> Iterable[Event]:
-        return replay(answer_of(value_of(frame, "the answer"), self._rules, self._reports))
+        return replay(answer_of(value_of(frame, "the answer"), self._rules, (*self._reports, NOT_STREAMED)))
 
     def end(self) -> Iterable[Event]:
         return ()

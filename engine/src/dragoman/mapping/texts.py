@@ -9,7 +9,7 @@ from typing import Any, Generic, TypeVar
 import orjson
 
 from dragoman.adapter import Operation, PayloadMapping
-from dragoman.errors import DocumentError, Problem, ProtocolError, UnsupportedError
+from dragoman.errors import DocumentError, Problem, ProtocolError, ProviderError, UnsupportedError
 from dragoman.events import EmbedResponse, Ranked, Report, RerankResponse
 from dragoman.mapping.coverage import Coverage
 from dragoman.mapping.explain import kind_of
@@ -47,6 +47,13 @@ class _TextsPayload(Generic[Q]):
         except orjson.JSONDecodeError:
             return None
         return self._rules.error_message(value)
+
+    def error_word(self, body: bytes) -> tuple[str, type[ProviderError] | None] | None:
+        try:
+            value = orjson.loads(body)
+        except orjson.JSONDecodeError:
+            return None
+        return self._rules.error_word(value)
 
     def _members(self, request: Q) -> dict[str, Any]:
         raise NotImplementedError

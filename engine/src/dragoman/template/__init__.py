@@ -14,8 +14,6 @@ from pathlib import Path
 
 NAME_PATTERN = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
 
-_LEFT_OUT = ("__pycache__", ".pytest_cache")
-
 
 def create_plugin(name: str, into: Path) -> Path:
     """Write a new plugin into a folder and return the plugin's own folder.
@@ -63,7 +61,7 @@ def _renamed(text: str, names: Mapping[str, str]) -> str:
 
 def _files(folder: Traversable, path: str) -> Iterator[tuple[str, Traversable]]:
     for entry in folder.iterdir():
-        if entry.name in _LEFT_OUT or entry.name.endswith(".pyc"):
+        if entry.name == "__pycache__" or entry.name.startswith("."):  # what tools leave behind
             continue
         if entry.is_dir():
             yield from _files(entry, f"{path}{entry.name}/")

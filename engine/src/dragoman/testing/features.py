@@ -19,6 +19,7 @@ from dragoman.messages import (
     ToolCall,
     ToolChoice,
     ToolResult,
+    Video,
 )
 
 QUESTION = Message("user", (Text("What is the weather in Paris?"),))
@@ -30,12 +31,14 @@ WEATHER = Tool(
 )
 WEATHER_CALL = ToolCall("call_1", WEATHER.name, '{"city": "Paris"}')
 
-#: A picture of one pixel, a page of nothing, a sound of no length.
+#: A picture of one pixel, a page of nothing, a sound and a film of no length.
 PNG = base64.b64decode(
     "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
 )
 PDF = b"%PDF-1.4\n%%EOF\n"
 WAV = base64.b64decode("UklGRiQAAABXQVZFZm10IBAAAAABAAEAQB8AAEAfAAABAAgAZGF0YQAAAAA=")
+
+MP4 = b"\0\0\0\x18ftypmp42\0\0\0\0mp42isom"
 
 _SCHEMA = {"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"]}
 
@@ -88,6 +91,10 @@ FEATURES: Mapping[str, Feature] = {
     "image_urls": _medium(Image(url="https://example.com/a.png"), "https://example.com/a.png"),
     "documents": _medium(Document(data=PDF, media_type="application/pdf", name="page"), base64.b64encode(PDF).decode()),
     "audio": _medium(Audio(WAV, "wav"), base64.b64encode(WAV).decode()),
+    "video": _medium(Video(data=MP4, media_type="video/mp4"), base64.b64encode(MP4).decode()),
+    "document_context": _medium(Document(data=PDF, media_type="application/pdf", context="Of 1999."), "Of 1999."),
+    "document_citations": _medium(Document(data=PDF, media_type="application/pdf", citations=True), "citations"),
+    "document_passages": _medium(Document(passages=("It rains.", "It snows.")), "It snows."),
     "cache_points": Feature(
         "messages", messages=(Message("user", (Text("A long text."), CachePoint())),), marker="cache"
     ),
@@ -106,3 +113,19 @@ FEATURES: Mapping[str, Feature] = {
         marker="It rains cats and dogs.",
     ),
 }
+
+
+#: The settings of operation embed. The words of some are the provider's own: a case's ``values`` replace them.
+EMBED_FEATURES: Mapping[str, Any] = {
+    "dimensions": 256,
+    "input_type": "search_query",
+    "truncate": "END",
+    "normalize": False,
+    "encodings": ["float", "int8"],
+}
+
+#: The settings of operation rerank.
+RERANK_FEATURES: Mapping[str, Any] = {"max_tokens_per_document": 128}
+
+#: Not a setting but a hint: it may be sent and may be ignored.
+PURPOSE = "purpose"

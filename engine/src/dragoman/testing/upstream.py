@@ -16,6 +16,7 @@ import contextlib
 import enum
 import json
 import socket
+import ssl
 import struct
 import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -25,6 +26,9 @@ from typing import Any, Self
 
 #: A wait that takes longer has failed; nothing waits this long when things work.
 PATIENCE_S = 30.0
+
+#: A client that has gone says no farewell; TLS would wait for it much longer.
+TLS_FAREWELL_S = 0.2
 
 #: A request's head may be this long.
 MAX_HEAD_BYTES = 256 * 1024
@@ -119,9 +123,13 @@ NOT_SCRIPTED = Reply((b"the test has told its upstream nothing to answer",), 500
 
 
 class Upstream:
-    """The server; use it as ``with``. ``received`` grows with every request, ``connections`` with every connection."""
+    """The server; use it as ``with``. ``received`` grows with every request, ``connections`` with every connection.
 
-    def __init__(self) -> None:
+    With ``tls`` it speaks https, by the certificates of that context.
+    """
+
+    def __init__(self, *, tls: ssl.SSLContext | None = None) -> None:
+        self._tls = tls
         self.received: list[Received] = []
         self.connections = 0
         self.url = ""
@@ -172,8 +180,15 @@ class Upstream:
             clients.add(task)
             task.add_done_callback(clients.discard)
 
-        server = await asyncio.start_server(connected, "127.0.0.1", 0, limit=MAX_HEAD_BYTES)
-        self.url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+        server = await asyncio.start_server(
+            connected,
+            "127.0.0.1",
+            0,
+            limit=MAX_HEAD_BYTES,
+            ssl=self._tls,
+            ssl_shutdown_timeout=TLS_FAREWELL_S if self._tls else None,
+        )
+        self.url = f"{'https' if self._tls else 'http'}://127.0.0.1:{server.sockets[0].getsockname()[1]}"
         self._ready.set()
         await self._stop.wait()
         server.close()

@@ -41,7 +41,7 @@ class CodecSession(Session):
     async def stream(self, request: ChatRequest) -> AsyncGenerator[Event, None]:
         """Yield the answer's events as they arrive; closing the generator closes the connection."""
         wire, credentials = await self._line.signed(self._codec.encode(request))
-        transport = await self._line.pool.transport()
+        transport = await self._line.transport()
         async with transport.stream(wire, request.settings.limits) as (reply, pieces):
             if not 200 <= reply.status < 300:
                 raise self._line.refusal(reply, credentials, self._codec.error)

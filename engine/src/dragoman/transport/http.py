@@ -1,5 +1,8 @@
 """HTTP over aiohttp. Importing this module imports aiohttp, about 100 ms: only the pool does it, at the first call.
 
+A transport with an :class:`~dragoman.transport.addresses.AddressCheck` is for addresses that an API caller had a hand
+in; its connections are its own.
+
 Deadlines of one attempt (the total, around all attempts, is the engine's):
 
 - *connect*: until the connection stands, name resolution and TLS included. A kept-alive connection costs none.
@@ -16,8 +19,10 @@ from __future__ import annotations
 
 import asyncio
 import io
+import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, suppress
+from copy import copy
 from functools import lru_cache
 from importlib.metadata import PackageNotFoundError, version
 from types import TracebackType
@@ -25,11 +30,13 @@ from typing import Self
 from urllib.parse import urlsplit
 
 from aiohttp import ClientError, ClientResponse, ClientSession, ClientTimeout, DummyCookieJar, InvalidURL, TCPConnector
+from aiohttp.abc import AbstractResolver
 from yarl import URL
 
 from dragoman.adapter import Limits
 from dragoman.errors import ProtocolError, ProviderError
 from dragoman.provider import WireReply, WireRequest
+from dragoman.transport.addresses import AddressCheck, CheckedResolver
 from dragoman.transport.faults import translate
 
 #: The longest whole answer, decompressed. Streams have no bound but that of their frames.
@@ -53,16 +60,41 @@ class Transport:
     """One HTTP client session, for the event loop that it is made on.
 
     No environment variable changes where a request goes; no cookie is kept, no redirect followed, nothing retried.
+
+    Args:
+        max_body_bytes: The longest whole answer.
+        check: Decides where calls may go; ``None`` = anywhere.
+        resolver: Resolves names; ``None`` = the operating system.
     """
 
-    def __init__(self, *, max_body_bytes: int = MAX_BODY_BYTES) -> None:
+    def __init__(
+        self,
+        *,
+        max_body_bytes: int = MAX_BODY_BYTES,
+        check: AddressCheck | None = None,
+        resolver: AbstractResolver | None = None,
+    ) -> None:
         self._max_body_bytes = max_body_bytes
+        self._check = check
+        self._tls: ssl.SSLContext | None = None
+        self._resolver = resolver if check is None else CheckedResolver(check, resolver)
         self._session = ClientSession(
-            connector=TCPConnector(limit=0, keepalive_timeout=KEEP_ALIVE_S),
+            connector=TCPConnector(
+                limit=0,
+                keepalive_timeout=KEEP_ALIVE_S,
+                resolver=self._resolver,
+                use_dns_cache=check is None,
+            ),
             cookie_jar=DummyCookieJar(),
             headers={"User-Agent": user_agent()},
             trust_env=False,
         )
+
+    def with_tls(self, context: ssl.SSLContext) -> Transport:
+        """Return a transport that trusts and shows the certificates of this context; it is closed with this one."""
+        other = copy(self)
+        other._tls = context
+        return other
 
     async def send(self, request: WireRequest, limits: Limits) -> WireReply:
         """Send one request and return the whole answer, whatever its status.
@@ -74,8 +106,9 @@ class Transport:
             CallTimeoutError: One of the deadlines passed.
             ProtocolError: The answer is not HTTP, or longer than the bound.
             InvalidRequestError: The request cannot be written as HTTP; nothing was sent.
+            AddressRefusedError: The address may not be called; nothing was sent.
         """
-        exchange = _Exchange(self._session, request, limits)
+        exchange = self._exchange(request, limits)
         try:
             return await exchange.whole(self._max_body_bytes)
         finally:
@@ -89,20 +122,34 @@ class Transport:
         The head of an answer outside 2xx holds its body, and no pieces follow. Leaving the context before the answer
         has come to its end closes the connection. Raises as :meth:`send` does, on entering and between pieces.
         """
-        return _Exchange(self._session, request, limits)
+        return self._exchange(request, limits)
 
     async def aclose(self) -> None:
         """Close all connections, those in use included."""
         await self._session.close()
+        if self._resolver is not None:  # the HTTP client closes only what it made
+            await self._resolver.close()
+
+    def _exchange(self, request: WireRequest, limits: Limits) -> _Exchange:
+        return _Exchange(self._session, request, limits, self._check, self._tls)
 
 
 class _Exchange:
     """One request and its answer on the wire; as an iterator, the pieces of the answer's body."""
 
-    __slots__ = ("_first_piece", "_limits", "_request", "_response", "_session")
+    __slots__ = ("_check", "_first_piece", "_limits", "_request", "_response", "_session", "_tls")
 
-    def __init__(self, session: ClientSession, request: WireRequest, limits: Limits) -> None:
+    def __init__(
+        self,
+        session: ClientSession,
+        request: WireRequest,
+        limits: Limits,
+        check: AddressCheck | None,
+        tls: ssl.SSLContext | None,
+    ) -> None:
         self._session = session
+        self._check = check
+        self._tls = tls
         self._request = request
         self._limits = limits
         self._response: ClientResponse | None = None
@@ -172,12 +219,16 @@ class _Exchange:
     async def _head(self) -> ClientResponse:
         request = self._request
         body = request.body
+        url = _address(request.url)
+        if self._check is not None:
+            self._check.check_url(url)
         self._response = response = await self._session.request(
             request.method,
-            _address(request.url),
+            url,
             headers=request.headers,
             data=io.BytesIO(body) if body is not None and len(body) > _MAX_BYTES_IN_ONE_PIECE else body,
             allow_redirects=False,
+            ssl=self._tls or True,
             timeout=_client_timeout(self._limits.connect_timeout_s),
         )
         return response

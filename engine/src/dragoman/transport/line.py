@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from dragoman.adapter import Limits
 from dragoman.errors import ProviderError, error_class_for_status
-from dragoman.provider import Authorizer, Credentials, WireReply, WireRequest
+from dragoman.provider import Authorizer, Credentials, Tls, WireReply, WireRequest
 from dragoman.transport.authorization import CredentialCache
 from dragoman.transport.pool import TransportPool
 from dragoman.transport.retry import retry_after_s
+
+if TYPE_CHECKING:
+    from dragoman.transport.http import Transport
 
 ReadError = Callable[[WireReply], ProviderError]
 
@@ -27,12 +31,18 @@ class Line:
         pool: TransportPool,
         credentials: CredentialCache,
         *,
+        tls: Tls | None = None,
         now_s: Callable[[], float] = time.time,
     ) -> None:
-        self.pool = pool
+        self._pool = pool
+        self._tls = tls
         self._authorizer = authorizer
         self._credentials = credentials
         self._now_s = now_s
+
+    async def transport(self) -> Transport:
+        """Return the running loop's transport, by the target's certificates where it has some."""
+        return await self._pool.transport(self._tls)
 
     async def signed(self, wire: WireRequest) -> tuple[WireRequest, Credentials]:
         """Return the request with its credentials, and the credentials."""
@@ -42,7 +52,7 @@ class Line:
     async def send(self, wire: WireRequest, limits: Limits, read_error: ReadError) -> WireReply:
         """Sign and send a request and return its 2xx reply whole; raise the error of any other."""
         signed, credentials = await self.signed(wire)
-        reply = await (await self.pool.transport()).send(signed, limits)
+        reply = await (await self.transport()).send(signed, limits)
         if not 200 <= reply.status < 300:
             raise self.refusal(reply, credentials, read_error)
         return reply

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dragoman.adapter import Operation
 from dragoman.plugin import ImporterDescription, ProviderDescription, SecretSourceDescription, hookimpl
 
 from dragoman_aws.bedrock.connection import BedrockConnection
 from dragoman_aws.bedrock.inference import BedrockInference
+from dragoman_aws.bedrock.rules import RULES
 from dragoman_aws.sagemaker.connection import SageMakerConnection
 from dragoman_aws.secrets_manager import SecretsManagerSettings
 
@@ -18,6 +20,8 @@ _KEYS = {
     "session_token": None,
 }
 
+_OPERATIONS: tuple[Operation, ...] = ("chat", "embed", "rerank")
+
 
 @hookimpl
 def dragoman_providers() -> list[ProviderDescription]:
@@ -29,7 +33,9 @@ def dragoman_providers() -> list[ProviderDescription]:
             connection=BedrockConnection,
             inference=BedrockInference,
             credentials={**_KEYS, "api_key": "AWS_BEARER_TOKEN_BEDROCK"},
+            operations=_OPERATIONS,
             mapping=True,
+            rules=RULES,
         ),
         ProviderDescription(
             kind="sagemaker",
@@ -37,6 +43,7 @@ def dragoman_providers() -> list[ProviderDescription]:
             factory="dragoman_aws.sagemaker.provider:SageMakerProvider",
             connection=SageMakerConnection,
             credentials=_KEYS,
+            operations=_OPERATIONS,
             mapping=True,
         ),
     ]

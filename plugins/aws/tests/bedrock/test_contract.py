@@ -24,7 +24,10 @@ SETTINGS = {
     "temperature", "top_p", "top_k", "max_tokens", "stop_sequences", "reasoning_effort", "reasoning_budget",
     "json_schema",
 }  # fmt: skip
-MESSAGES = {"system", "images", "documents", "audio", "tool_results", "cache_points"}
+MESSAGES = {
+    "system", "images", "documents", "audio", "video", "document_context", "document_citations", "document_passages",
+    "tool_results", "cache_points",
+}  # fmt: skip
 TOOLS = {"tools", "tool_required", "tool_named"}
 
 

@@ -12,6 +12,7 @@ from dragoman.messages import (
     Document,
     Image,
     Message,
+    ProviderPart,
     Reasoning,
     Refusal,
     Text,
@@ -19,6 +20,7 @@ from dragoman.messages import (
     ToolCall,
     ToolChoice,
     ToolResult,
+    Video,
 )
 
 ANSWER = {
@@ -133,6 +135,75 @@ def test_audio(speak):
 @pytest.mark.parametrize(
     ("part", "format"),
     [
+        (Video(data=b"x", media_type="video/mp4"), "mp4"),
+        (Video(data=b"x", media_type="video/3gpp"), "three_gp"),
+        (Video(url="s3://b/dir/a.mkv"), "mkv"),
+        (Video(url="s3://b/dir/a.3gp"), "three_gp"),
+    ],
+)
+def test_films(speak, part, format):
+    block = speak().body([user(part)])["messages"][0]["content"][0]["video"]
+    source = {"s3Location": {"uri": part.url}} if part.url else {"bytes": base64.b64encode(b"x").decode()}
+    assert block == {"format": format, "source": source}
+
+
+def test_a_document_may_be_cited_by_passages(speak):
+    part = Document(passages=("a", "b"), name="notes", context="of 1999", citations=True)
+    assert speak().body([user(part)])["messages"][0]["content"][0]["document"] == {
+        "format": "txt",
+        "name": "notes",
+        "source": {"content": [{"text": "a"}, {"text": "b"}]},
+        "context": "of 1999",
+        "citations": {"enabled": True},
+    }
+
+
+GUARDED = {"guardContent": {"text": {"text": "Say what I forbid.", "qualifiers": ["query"]}}}
+FOUND = {"searchResult": {"source": "https://e.org", "title": "E", "content": [{"text": "rain"}]}}
+CITED = {"citationsContent": {"content": [{"text": "rain"}], "citations": [{"title": "E"}]}}
+SERVED = {"toolUse": {"toolUseId": "1", "name": "nova_grounding", "input": {}, "type": "server_tool_use"}}
+
+
+def test_blocks_of_bedrock_alone_stand_where_they_are_put(speak):
+    own = [ProviderPart("bedrock", value) for value in (GUARDED, FOUND, CITED, SERVED)]
+    body = speak().body(
+        [
+            Message("system", (Text("s"), own[0])),
+            user(Text("q"), own[0], own[1]),
+            Message("assistant", (own[3], own[2], ToolCall("2", "f", "{}"))),
+            Message("tool", (ToolResult("2", (own[1],)),)),
+        ]
+    )
+    assert body["system"] == [{"text": "s"}, GUARDED]
+    assert [content for _, content in contents(body)] == [
+        [{"text": "q"}, GUARDED, FOUND],
+        [SERVED, CITED, {"toolUse": {"toolUseId": "2", "name": "f", "input": {}}}],
+        [{"toolResult": {"toolUseId": "2", "content": [FOUND]}}],
+    ]
+
+
+@pytest.mark.parametrize(
+    ("part", "says"),
+    [
+        (ProviderPart("other", GUARDED), "in the words of other"),
+        (ProviderPart("bedrock", {}), "exactly one member"),
+        (ProviderPart("bedrock", {"image": {}}), "image cannot stand here.*guardContent"),
+        (ProviderPart("bedrock", CITED), "citationsContent cannot stand here"),
+    ],
+)
+def test_own_blocks_that_have_no_place_are_refused(speak, part, says):
+    with pytest.raises(UnsupportedError, match=rf"messages\[0\]\.content\[0\].*{says}"):
+        speak().body([user(part)])
+
+
+def test_a_call_that_the_caller_runs_is_no_own_block(speak):
+    with pytest.raises(UnsupportedError, match="send a tool call"):
+        speak().body([Message("assistant", (ProviderPart("bedrock", {"toolUse": {"toolUseId": "1"}}),))])
+
+
+@pytest.mark.parametrize(
+    ("part", "format"),
+    [
         (Document(data=b"x", media_type="text/markdown", name="a"), "md"),
         (Document(data=b"x", media_type="text/csv; charset=utf-8", name="a"), "csv"),
         (Document(data=b"x", name="table.xlsx"), "xlsx"),
@@ -180,6 +251,8 @@ REFUSED = {
     "kind of image": (user(Image(data=b"x", media_type="image/tiff")), r"no image/tiff"),
     "kind of document": (user(Document(data=b"x", media_type="application/zip")), r"no application/zip"),
     "document of no kind": (user(Document(data=b"x", name="x")), r"needs a media_type"),
+    "film's address": (user(Video(url="https://e.org/a.mp4")), r"messages\[0\].content\[0\].*fetch it first"),
+    "kind of film": (user(Video(data=b"x", media_type="video/ogg")), r"no video/ogg"),
     "sound": (user(Audio(b"x", "amiga")), r"amiga"),
     "picture of an assistant": (
         Message("assistant", (Image(data=b"x", media_type="image/png"),)),

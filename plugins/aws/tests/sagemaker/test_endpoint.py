@@ -137,8 +137,9 @@ async def test_a_container_that_does_not_stream_is_asked_for_the_whole(
     engine: Engine, document: Make, sagemaker: SageMaker, preset: str
 ) -> None:
     sagemaker.says(Reply.json(WHOLE[preset]))
-    text, _ = await told(engine, document(preset))
+    text, response = await told(engine, document(preset))
     assert text == HELLO
+    assert [(r.code, r.path) for r in response.reports] == [("not_streamed", "mapping.stream")]
     assert sagemaker.last.target == "/endpoints/my-endpoint/invocations"
 
 
@@ -150,6 +151,7 @@ async def test_a_stream_is_asked_for_as_a_whole_where_the_adapter_declares_none(
         engine, document("tgi", capabilities={"streaming": False}, endpoint_kwargs={"TargetModel": "a.tar.gz"})
     )
     assert (text, response.text) == (HELLO, HELLO)
+    assert [(r.code, r.path) for r in response.reports] == [("not_streamed", "capabilities.streaming")]
     assert sagemaker.last.json()["stream"] is False
     assert sagemaker.last.headers["x-amzn-sagemaker-target-model"] == "a.tar.gz"
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dragoman.plugin import Connection, Inference, PredefinedAdapter, ProviderDescription, hookimpl
+from typing import Any
+
+from dragoman.plugin import Connection, EmbedInference, Inference, PredefinedAdapter, ProviderDescription, hookimpl
 from pydantic import Field
 
 PLUGIN_API = (1, 0)
@@ -10,6 +12,13 @@ PLUGIN_API = (1, 0)
 KIND = "local"
 MODEL = "ngram"
 TITLE = "Toy n-gram text model, for trying settings and for tests, not for answers"
+HASHING_MODEL = "hashing"
+EMBED_TITLE = "Toy hashing embedding: compares spelling, not meaning; for trying and for tests"
+RERANK_TITLE = "Toy ranking by that hashing embedding: by shared spelling, not meaning"
+
+#: The vectors' length where nothing says otherwise, and how long they can be.
+DEFAULT_DIMENSIONS = 256
+MAX_DIMENSIONS = 4096
 
 #: An answer does not end of itself before this many tokens; this is also the place of ``min_tokens``' default.
 DEFAULT_MIN_TOKENS = 40
@@ -35,6 +44,17 @@ class LocalInference(Inference):
     )
 
 
+class LocalEmbedInference(EmbedInference):
+    """The common settings, with the lengths that the hashing embedding has."""
+
+    dimensions: int | None = Field(
+        None,
+        ge=1,
+        le=MAX_DIMENSIONS,
+        description=f"the length of each vector; the shorter, the more texts look alike; null = {DEFAULT_DIMENSIONS}",
+    )
+
+
 @hookimpl
 def dragoman_providers() -> list[ProviderDescription]:
     return [
@@ -44,27 +64,34 @@ def dragoman_providers() -> list[ProviderDescription]:
             factory="dragoman_local.session:LocalProvider",
             connection=LocalConnection,
             inference=LocalInference,
+            operations=("chat", "embed", "rerank"),
+            embedding=LocalEmbedInference,
         )
     ]
 
 
 @hookimpl
 def dragoman_adapters() -> list[PredefinedAdapter]:
-    document = {
-        "version": 1,
-        "name": "local",
-        "title": TITLE,
-        "provider": KIND,
-        "model": MODEL,
-        "capabilities": {
-            "streaming": True,
-            "tools": True,
-            "images": False,
-            "documents": False,
-            "audio": False,
-            "system": True,
-            "structured_output": True,
-            "reasoning": False,
-        },
-    }
-    return [PredefinedAdapter("local", document)]
+    return [
+        _adapter("local", MODEL, TITLE, capabilities=_CAPABILITIES),
+        _adapter("local-embed", HASHING_MODEL, EMBED_TITLE, operation="embed"),
+        _adapter("local-rerank", HASHING_MODEL, RERANK_TITLE, operation="rerank"),
+    ]
+
+
+_CAPABILITIES = {
+    "streaming": True,
+    "tools": True,
+    "images": False,
+    "documents": False,
+    "audio": False,
+    "system": True,
+    "structured_output": True,
+    "reasoning": False,
+}
+
+
+def _adapter(name: str, model: str, title: str, **members: Any) -> PredefinedAdapter:
+    return PredefinedAdapter(
+        name, {"version": 1, "name": name, "title": title, "provider": KIND, "model": model, **members}
+    )

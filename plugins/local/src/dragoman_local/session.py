@@ -7,24 +7,33 @@ import json
 from collections.abc import AsyncGenerator
 from typing import Any
 
-from dragoman.errors import ModelNotFoundError
+from dragoman.errors import ModelNotFoundError, UnsupportedError
 from dragoman.events import Event, TextDelta, ToolCallDelta, Usage
 from dragoman.messages import Message, ToolResult
 from dragoman.plugin import ChatRequest, Context, Provider, Session, Target, WireRequest
 
 from dragoman_local.answer import answer_to, events_of, input_tokens
-from dragoman_local.plugin import KIND, MODEL, LocalConnection
+from dragoman_local.comparing import EmbedSession, RerankSession
+from dragoman_local.plugin import HASHING_MODEL, KIND, MODEL, LocalConnection
 
 
 class LocalProvider(Provider):
-    """Opens sessions with the toy model."""
+    """Opens sessions with the toy models."""
 
     def open(self, target: Target, context: Context) -> Session:
-        if target.model != MODEL:
+        model = MODEL if target.operation == "chat" else HASHING_MODEL
+        if target.model != model:
             raise ModelNotFoundError(
-                f"provider {KIND} has no model {target.model}", model=target.model, hint=f"there is: {MODEL}"
+                f"provider {KIND} has no model {target.model} for operation {target.operation}",
+                model=target.model,
+                hint=f"there is: {model}",
             )
-        return LocalSession(target.connection, context)
+        if target.operation == "chat":
+            return LocalSession(target.connection, context)
+        if target.connection.model_fields_set:
+            name = min(target.connection.model_fields_set)
+            raise UnsupportedError("only operation chat has it", path=f"connection.{name}", hint="remove it")
+        return EmbedSession(context) if target.operation == "embed" else RerankSession(context)
 
 
 class LocalSession(Session):

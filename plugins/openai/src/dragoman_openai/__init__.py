@@ -9,7 +9,7 @@ from dragoman.plugin import PredefinedAdapter, ProviderDescription, SecretView, 
 
 from dragoman_openai.azure import convention_adapters
 from dragoman_openai.connection import AzureConnection, CompatibleConnection, OpenAIConnection
-from dragoman_openai.inference import CompatibleInference, OpenAIInference
+from dragoman_openai.inference import CompatibleInference, OpenAIEmbedInference, OpenAIInference
 
 PLUGIN_API = (1, 0)
 
@@ -25,6 +25,8 @@ def dragoman_providers() -> list[ProviderDescription]:
             connection=OpenAIConnection,
             inference=OpenAIInference,
             credentials={"api_key": "OPENAI_API_KEY"},
+            operations=("chat", "embed"),
+            embedding=OpenAIEmbedInference,
         ),
         ProviderDescription(
             kind="azure-openai",
@@ -38,6 +40,8 @@ def dragoman_providers() -> list[ProviderDescription]:
                 "token": "AZURE_OPENAI_AD_TOKEN",
                 "client_secret": "AZURE_CLIENT_SECRET",
             },
+            operations=("chat", "embed"),
+            embedding=OpenAIEmbedInference,
         ),
         ProviderDescription(
             kind="openai-compatible",
@@ -46,6 +50,8 @@ def dragoman_providers() -> list[ProviderDescription]:
             connection=CompatibleConnection,
             inference=CompatibleInference,
             credentials={"api_key": None},
+            operations=("chat", "embed", "rerank"),
+            embedding=OpenAIEmbedInference,
         ),
     ]
 

@@ -22,12 +22,12 @@ MODELS = "AZURE_OPENAI_MODELS"
 _FIRST_WITH_NEW_MEMBERS = "2024-09-01"
 
 
-def chat_url(connection: AzureConnection, deployment: str) -> str:
-    """Return the address of a deployment's chat completions; the v1 API names the deployment in the body instead."""
+def url(connection: AzureConnection, deployment: str, path: str) -> str:
+    """Return a deployment's address for a path of OpenAI's; the v1 API names the deployment in the body instead."""
     if connection.api_version is None:
-        return f"{connection.endpoint}/openai/v1/chat/completions"
-    path = f"/openai/deployments/{quote(deployment, safe='')}/chat/completions"
-    return f"{connection.endpoint}{path}?api-version={connection.api_version}"
+        return f"{connection.endpoint}/openai/v1/{path}"
+    deployed = f"{connection.endpoint}/openai/deployments/{quote(deployment, safe='')}/{path}"
+    return f"{deployed}?api-version={connection.api_version}"
 
 
 def knows_new_members(api_version: str | None) -> bool:

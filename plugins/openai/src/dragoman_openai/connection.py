@@ -6,10 +6,10 @@ import re
 from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
-from dragoman.plugin import Connection
+from dragoman.plugin import DEPLOYMENT_ONLY, Connection, Shown
 from pydantic import AfterValidator, Field, model_validator
 
-from dragoman_openai.codec.dialect import MaxTokensField, SendReasoning, SystemRole
+from dragoman_openai.codec.dialect import EncodingFormat, MaxTokensField, RerankShape, SendReasoning, SystemRole
 from dragoman_openai.servers import SERVERS
 
 OPENAI_BASE_URL = "https://api.openai.com/v1"
@@ -65,6 +65,9 @@ class Wording(Connection):
     system_role: SystemRole | None = Field(
         None, description="the role of system and developer messages; as_given = each its own"
     )
+    encoding_format: EncodingFormat | None = Field(
+        None, description="embeddings: the form in which vectors travel; base64 is smaller and exact, float is JSON"
+    )
 
 
 class OpenAIConnection(Wording):
@@ -105,6 +108,9 @@ class CompatibleConnection(Wording):
         None, description="the message member that carries earlier reasoning back, or never"
     )
     top_k: bool | None = Field(None, description="whether the server takes inference.top_k")
+    rerank: RerankShape | None = Field(
+        None, description="how the server ranks: jina = /v1/rerank of Jina, vLLM and others; tei = /rerank of TEI"
+    )
 
     @model_validator(mode="after")
     def _has_address(self) -> CompatibleConnection:
@@ -152,17 +158,23 @@ class EntraWorkloadIdentityAuth(Entra):
     """A token file that the platform keeps fresh (Kubernetes workload identity), exchanged for an Entra token."""
 
     kind: Literal["entra_workload_identity"]
-    token_file: str = Field(min_length=1, description="path of the file; what AZURE_FEDERATED_TOKEN_FILE holds")
+    token_file: str = Field(
+        min_length=1,
+        description="path of the file; what AZURE_FEDERATED_TOKEN_FILE holds",
+        json_schema_extra=DEPLOYMENT_ONLY,
+    )
 
 
 class EntraTokenCommandAuth(Connection):
     """A command that prints a token, or JSON with one, as ``az account get-access-token`` does.
 
-    It runs on the machine of the engine: it belongs into a deployment's own files, never into a caller's document.
+    It runs on the machine of the engine: it belongs into a deployment's own files; a caller's document is refused.
     """
 
     kind: Literal["entra_token_command"]
-    command: list[str] = Field(min_length=1, description="program and arguments; no shell takes part")
+    command: list[str] = Field(
+        min_length=1, description="program and arguments; no shell takes part", json_schema_extra=DEPLOYMENT_ONLY
+    )
     timeout_s: float = Field(30, gt=0, description="the command may take this long, in seconds")
 
 
@@ -179,4 +191,4 @@ class AzureConnection(Wording):
     api_version: ApiVersion | None = Field(
         None, description="a dated api-version; absent = the v1 API, which needs none"
     )
-    auth: AzureAuth = Field(AzureKeyAuth(), description="absent = the resource's key")
+    auth: Annotated[AzureAuth, Shown()] = Field(AzureKeyAuth(), description="absent = the resource's key")

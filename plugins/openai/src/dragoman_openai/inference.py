@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from dragoman.plugin import Inference
+from dragoman.plugin import EmbedInference, Inference
 from pydantic import Field
 
 from dragoman_openai.codec.dialect import COMMON_PARAMETERS
@@ -36,6 +36,12 @@ class OpenAIInference(CompatibleInference):
     prediction: dict[str, Any] | None = Field(None, description="text that the answer will largely repeat")
     web_search_options: dict[str, Any] | None = Field(None, description="for models that search the web")
     moderation: dict[str, Any] | None = Field(None, description="moderate input and output with this call")
+
+
+class OpenAIEmbedInference(EmbedInference):
+    """What OpenAI's embeddings take, and what servers of the protocol take with them."""
+
+    user: str | None = Field(None, description="who is behind the call, in the deployment's own words")
 
 
 #: Setting -> body member. `parallel_tool_calls` goes with the tools.

@@ -23,13 +23,13 @@ from dragoman.secret import Secret
 from dragoman_openai import entra
 from dragoman_openai.connection import (
     AzureBearerAuth,
+    AzureConnection,
     AzureKeyAuth,
     CompatibleConnection,
     EntraClientSecretAuth,
     EntraTokenCommandAuth,
     EntraWorkloadIdentityAuth,
     KeyAuth,
-    OpenAIConnection,
 )
 from dragoman_openai.credentials import compatible_auth, credential
 
@@ -60,17 +60,20 @@ def _key(secret: Secret, header: str = "Authorization", prefix: str = "Bearer ")
 
 
 def signer_of(target: Target, context: LangChainContext) -> Signer | None:
-    """Return who signs; ``None`` where the server wants no credentials."""
+    """Return who signs; ``None`` where the server wants no credentials.
+
+    A provider of another plugin is signed for with its ``credentials.api_key``, as ``Authorization: Bearer``.
+    """
     connection = target.connection
-    if isinstance(connection, OpenAIConnection):
-        return _key(context.secret(credential(target, "api_key")))
     if isinstance(connection, CompatibleConnection):
         auth = compatible_auth(target)
         if not isinstance(auth, KeyAuth):
             return None
         secret = context.secret(credential(target, "api_key"))
         return _key(secret) if auth.header is None else _key(secret, auth.header, "")
-    return _AZURE_SIGNERS[type(connection.auth)](target, context)
+    if isinstance(connection, AzureConnection):
+        return _AZURE_SIGNERS[type(connection.auth)](target, context)
+    return _key(context.secret(credential(target, "api_key")))
 
 
 def _azure_key(target: Target, context: LangChainContext) -> Signer:

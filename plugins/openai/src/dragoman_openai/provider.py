@@ -7,20 +7,26 @@ from collections.abc import Callable
 from dataclasses import fields, replace
 from typing import Any
 
+from dragoman.errors import UnsupportedError
 from dragoman.plugin import (
     Authorizer,
     CallSettings,
     Context,
+    EmbedCodec,
     HeaderKey,
     LangChainContext,
     NoAuth,
     Provider,
+    RerankCodec,
     Session,
     Target,
 )
 
 from dragoman_openai import azure, entra
 from dragoman_openai.codec import ChatCodec, Dialect, Endpoint
+from dragoman_openai.codec.dialect import EmbedDialect
+from dragoman_openai.codec.embeddings import EmbeddingsCodec
+from dragoman_openai.codec.reranking import SHAPES, DocumentRanking
 from dragoman_openai.connection import (
     AzureBearerAuth,
     AzureConnection,
@@ -46,8 +52,10 @@ _OPENAI = Dialect(
     refusals=True,
     text_lists=True,
 )
+# Vectors of length 1: "Embeddings" in OpenAI's guide, November 2026. Base64 is what OpenAI's own SDK asks for.
+_OPENAI_EMBEDDINGS = EmbedDialect("OpenAI", encoding_format="base64", normalized=True)
 _COMPATIBLE = Dialect("this server", parameters=COMPATIBLE_PARAMETERS)
-_UNKNOWN_SERVER = Server("this server", "")
+_UNKNOWN_SERVER = Server("this server", "", operations=("chat", "embed", "rerank"))
 _DIALECT_FIELDS = frozenset(f.name for f in fields(Dialect))
 
 
@@ -55,11 +63,24 @@ class ChatProvider(Provider):
     """A provider of this protocol. Another plugin may build its own on it."""
 
     def open(self, target: Target, context: Context) -> Session:
-        return context.codec_session(self.codec(target), self.authorizer(target, context))
+        authorizer = self.authorizer(target, context)
+        if target.operation == "embed":
+            return context.embed_session(self.embed_codec(target), authorizer)
+        if target.operation == "rerank":
+            return context.rerank_session(self.rerank_codec(target), authorizer)
+        return context.codec_session(self.codec(target), authorizer)
 
     def codec(self, target: Target) -> ChatCodec:
         """Return the codec of a target."""
         return ChatCodec(self.endpoint(target), self.dialect(target))
+
+    def embed_codec(self, target: Target) -> EmbedCodec:
+        """Return the codec of a target for operation embed; a provider whose description names it has one."""
+        raise UnsupportedError(f"provider {target.provider} embeds nothing")
+
+    def rerank_codec(self, target: Target) -> RerankCodec:
+        """Return the codec of a target for operation rerank; a provider whose description names it has one."""
+        raise UnsupportedError(f"provider {target.provider} ranks nothing")
 
     @abstractmethod
     def endpoint(self, target: Target) -> Endpoint:
@@ -73,20 +94,33 @@ class ChatProvider(Provider):
     def authorizer(self, target: Target, context: Context) -> Authorizer:
         """Return who signs a target's requests."""
 
-    def langchain(self, target: Target, settings: CallSettings, context: LangChainContext) -> Any:
-        from dragoman_openai.langchain import chat_model
+    def langchain(self, target: Target, settings: CallSettings[Any], context: LangChainContext) -> Any:
+        if target.operation == "chat":
+            from dragoman_openai.langchain import chat_model
 
-        return chat_model(self, target, settings, context)
+            return chat_model(self, target, settings, context)
+        codec = self.embed_codec(target) if target.operation == "embed" else None
+        if not isinstance(codec, EmbeddingsCodec):
+            raise UnsupportedError(f"provider {target.provider} has no LangChain class for {target.operation}")
+        from dragoman_openai.langchain_embeddings import embeddings_model
+
+        return embeddings_model(codec, target, settings, context)
 
 
 class OpenAIProvider(ChatProvider):
     """OpenAI's own API."""
 
     def endpoint(self, target: Target) -> Endpoint:
+        return self._at(target, "chat/completions")
+
+    def embed_codec(self, target: Target) -> EmbedCodec:
+        return EmbeddingsCodec(self._at(target, "embeddings"), _wished(_OPENAI_EMBEDDINGS, target.connection))
+
+    def _at(self, target: Target, path: str) -> Endpoint:
         connection: OpenAIConnection = target.connection
         account = {"OpenAI-Organization": connection.organization, "OpenAI-Project": connection.project}
         headers = {name: value for name, value in account.items() if value is not None}
-        return Endpoint(f"{connection.base_url}/chat/completions", target.model, headers)
+        return Endpoint(f"{connection.base_url}/{path}", target.model, headers)
 
     def dialect(self, target: Target) -> Dialect:
         return reworded(_OPENAI, target.connection)
@@ -101,9 +135,27 @@ class CompatibleProvider(ChatProvider):
     def endpoint(self, target: Target) -> Endpoint:
         return Endpoint(f"{compatible_base_url(target.connection)}/chat/completions", target.model)
 
+    def embed_codec(self, target: Target) -> EmbedCodec:
+        row = _row(target)
+        dialect = EmbedDialect(row.title, max_texts=row.max_batch_size, input_type=row.input_type)
+        endpoint = Endpoint(f"{compatible_base_url(target.connection)}/embeddings", target.model)
+        return EmbeddingsCodec(endpoint, _wished(dialect, target.connection))
+
+    def rerank_codec(self, target: Target) -> RerankCodec:
+        row, base_url = _row(target), compatible_base_url(target.connection)
+        shape = target.connection.rerank or row.rerank
+        if shape is None:
+            raise UnsupportedError(
+                "how this server ranks is not known", path="connection.rerank", hint=f"one of {', '.join(SHAPES)}"
+            )
+        if shape == "tei":  # the one path of this server that is not under /v1
+            base_url = base_url.removesuffix("/v1")
+        dialect = replace(SHAPES[shape], name=row.title, max_documents=row.max_batch_size)
+        return DocumentRanking(Endpoint(f"{base_url}/rerank", target.model), dialect)
+
     def dialect(self, target: Target) -> Dialect:
         connection: CompatibleConnection = target.connection
-        row = SERVERS[connection.server] if connection.server else _UNKNOWN_SERVER
+        row = _row(target)
         return reworded(
             replace(
                 _COMPATIBLE,
@@ -131,9 +183,16 @@ class AzureProvider(ChatProvider):
     """Azure OpenAI: the v1 API, and deployments under a dated api-version."""
 
     def endpoint(self, target: Target) -> Endpoint:
+        return self._at(target, "chat/completions")
+
+    def embed_codec(self, target: Target) -> EmbedCodec:
+        dialect = replace(_OPENAI_EMBEDDINGS, name="Azure OpenAI")
+        return EmbeddingsCodec(self._at(target, "embeddings"), _wished(dialect, target.connection))
+
+    def _at(self, target: Target, path: str) -> Endpoint:
         connection: AzureConnection = target.connection
         model = target.model if connection.api_version is None else None
-        return Endpoint(azure.chat_url(connection, target.model), model)
+        return Endpoint(azure.url(connection, target.model, path), model)
 
     def dialect(self, target: Target) -> Dialect:
         connection: AzureConnection = target.connection
@@ -162,6 +221,23 @@ _AZURE_AUTHORIZERS: dict[type, Callable[[Target, Context], Authorizer]] = {
     EntraWorkloadIdentityAuth: lambda target, context: entra.WorkloadIdentity(context, target.connection.auth),
     EntraTokenCommandAuth: lambda target, context: entra.TokenCommand(context, target.connection.auth),
 }
+
+
+def _row(target: Target) -> Server:
+    """Return what is known of a target's server; refuse what it does not document."""
+    connection: CompatibleConnection = target.connection
+    row = SERVERS[connection.server] if connection.server else _UNKNOWN_SERVER
+    if target.operation not in row.operations:
+        raise UnsupportedError(
+            f"{row.title} documents no operation {target.operation}",
+            path="connection.server",
+            hint="where your server has it all the same, give its base_url alone",
+        )
+    return row
+
+
+def _wished(dialect: EmbedDialect, connection: Wording) -> EmbedDialect:
+    return replace(dialect, encoding_format=connection.encoding_format or dialect.encoding_format)
 
 
 def reworded(dialect: Dialect, connection: Wording) -> Dialect:

@@ -19,41 +19,64 @@ from __future__ import annotations
 
 from typing import Any
 
-from dragoman.testing.case import UPSTREAM, Answer, ProviderCase, Wire
+from dragoman.testing.case import UPSTREAM, Answer, EmbedWire, ProviderCase, RerankWire, Wire
 from dragoman.testing.contract.answers import Answers
-from dragoman.testing.contract.description import Description
+from dragoman.testing.contract.description import Description, Lightness
+from dragoman.testing.contract.embedding import Embedding
 from dragoman.testing.contract.expression import Expression
 from dragoman.testing.contract.faults import Faults
+from dragoman.testing.contract.overrides import refuse_overrides
+from dragoman.testing.contract.ranking import Ranking
+from dragoman.testing.contract.release import Release
+from dragoman.testing.contract.requests import Requests
 from dragoman.testing.contract.secrecy import Secrecy
 from dragoman.testing.upstream import HOLD, RESET, Received, Reply, Upstream
 
 __all__ = [
+    "CONTRACTS",
+    "EmbedContract",
+    "EmbedWire",
     "HOLD",
     "RESET",
     "UPSTREAM",
     "Answer",
+    "Description",
+    "Lightness",
     "ProviderCase",
     "ProviderContract",
     "Received",
     "Reply",
+    "RerankContract",
+    "RerankWire",
     "Upstream",
     "Wire",
 ]
 
 
-class ProviderContract(Description, Answers, Expression, Faults, Secrecy):
-    """What every provider keeps. The fixture ``case`` is the author's."""
+class _EveryContract(Description, Requests, Faults, Release, Secrecy):
+    """What is kept whatever the operation."""
 
     def __init_subclass__(cls, **rest: Any) -> None:
         super().__init_subclass__(**rest)
-        for name, value in vars(cls).items():
-            if name.startswith("test_") and hasattr(ProviderContract, name) and not _is_strict_xfail(value):
-                raise TypeError(
-                    f"{cls.__name__}.{name} overrides a test of the contract; "
-                    "mark it pytest.mark.xfail(strict=True, reason=...), or give it another name"
-                )
+        contract = next((kind for kind in CONTRACTS.values() if issubclass(cls, kind)), None)
+        if contract is not None:
+            refuse_overrides(cls, contract)
 
 
-def _is_strict_xfail(test: Any) -> bool:
-    marks = [mark for mark in getattr(test, "pytestmark", []) if mark.name == "xfail"]
-    return any(mark.kwargs.get("strict") and mark.kwargs.get("reason") for mark in marks)
+#: Operation -> what its providers keep.
+CONTRACTS: dict[str, type[_EveryContract]] = {}
+
+
+class ProviderContract(Answers, Expression, _EveryContract):
+    """What every provider that answers conversations keeps. The fixture ``case`` is the author's."""
+
+
+class EmbedContract(Embedding, _EveryContract):
+    """What every provider that embeds keeps: a case with ``operation: embed`` and an :class:`EmbedWire`."""
+
+
+class RerankContract(Ranking, _EveryContract):
+    """What every provider that ranks documents keeps: a case with ``operation: rerank`` and a :class:`RerankWire`."""
+
+
+CONTRACTS |= {"chat": ProviderContract, "embed": EmbedContract, "rerank": RerankContract}

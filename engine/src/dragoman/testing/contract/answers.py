@@ -9,15 +9,13 @@ from typing import Any
 
 import pytest
 
-from dragoman.engine import Engine
 from dragoman.errors import ConnectionFailedError, ProtocolError, ProviderError
 from dragoman.events import FINISH_REASONS, Event, Finished, Response, Started, ToolCallDelta, UsageReported
 from dragoman.messages import ToolCall
-from dragoman.plugins import Plugins
 from dragoman.testing.case import Answer, ProviderCase, Wire
-from dragoman.testing.contract.fixtures import BOTH_WAYS, ContractFixtures, Subject
+from dragoman.testing.contract.fixtures import ContractFixtures, Subject
 from dragoman.testing.features import WEATHER
-from dragoman.testing.upstream import HOLD, PATIENCE_S, RESET, Step, Upstream
+from dragoman.testing.upstream import HOLD, PATIENCE_S, RESET, Step
 
 TWO_CALLS = Answer(
     pieces=(),
@@ -36,20 +34,17 @@ class Answers(ContractFixtures):
     """What comes back is what the provider said."""
 
     @pytest.mark.asyncio
-    @BOTH_WAYS
     async def test_answer_is_what_the_provider_said(self, subject: Subject, wire: Wire, streamed: bool) -> None:
         subject.prepare(Answer(), streamed=streamed)
         _assert_says(await subject.call(streamed=streamed), Answer())
 
     @pytest.mark.asyncio
-    @BOTH_WAYS
     async def test_answer_cut_at_max_tokens_says_so(self, subject: Subject, wire: Wire, streamed: bool) -> None:
         answer = Answer(finish_reason="length")
         subject.prepare(answer, streamed=streamed)
         _assert_says(await subject.call(streamed=streamed), answer)
 
     @pytest.mark.asyncio
-    @BOTH_WAYS
     async def test_tool_calls_come_through(self, subject: Subject, wire: Wire, streamed: bool) -> None:
         if "tools" not in subject.case.supports:
             pytest.skip("the case does not support tools")
@@ -57,7 +52,6 @@ class Answers(ContractFixtures):
         _assert_says(await subject.call(streamed=streamed, tools=[WEATHER]), TWO_CALLS)
 
     @pytest.mark.asyncio
-    @BOTH_WAYS
     async def test_answer_is_complete(self, subject: Subject, streamed: bool) -> None:
         subject.prepare(Answer(), streamed=streamed)
         response = await subject.call(streamed=streamed)
@@ -94,8 +88,8 @@ class Answers(ContractFixtures):
         _assert_tool_calls_are_numbered(events)
 
     @pytest.mark.asyncio
-    async def test_stream_may_be_cut_into_any_pieces(self, subject: Subject, wire: Wire) -> None:
-        reply = wire.streamed(Answer())
+    async def test_stream_may_be_cut_into_any_pieces(self, subject: Subject, codec_wire: Wire) -> None:
+        reply = codec_wire.streamed(Answer())
         length = sum(len(piece) for piece in reply.body if isinstance(piece, bytes))
         for sizes in [*([cut] for cut in range(1, length)), [1] * length]:
             subject.upstream.answer(reply.regrouped(sizes))
@@ -103,8 +97,10 @@ class Answers(ContractFixtures):
 
     @pytest.mark.asyncio
     @pytest.mark.parametrize("then", [None, RESET], ids=["ended", "reset"])
-    async def test_stream_that_breaks_off_is_no_answer(self, subject: Subject, wire: Wire, then: Step | None) -> None:
-        reply = wire.streamed(Answer())
+    async def test_stream_that_breaks_off_is_no_answer(
+        self, subject: Subject, codec_wire: Wire, then: Step | None
+    ) -> None:
+        reply = codec_wire.streamed(Answer())
         for pieces in range(len(reply.body)):
             subject.upstream.answer(reply.cut(pieces, then))
             outcome = await _outcome(subject)
@@ -115,45 +111,20 @@ class Answers(ContractFixtures):
                 assert outcome.finish_reason == "stop"
 
     @pytest.mark.asyncio
-    async def test_leaving_a_stream_disconnects_the_provider(self, subject: Subject, wire: Wire) -> None:
-        reply = wire.streamed(Answer())
+    async def test_leaving_a_stream_disconnects_the_provider(self, subject: Subject, codec_wire: Wire) -> None:
+        reply = codec_wire.streamed(Answer())
         subject.upstream.answer(reply.cut(len(reply.body) - 1, HOLD))
         async with asyncio.timeout(PATIENCE_S), subject.stream() as stream:
             assert await anext(stream.text()) == Answer().pieces[0], "the first event does not wait for the last"
         assert await asyncio.to_thread(subject.upstream.wait_until_left)
 
     @pytest.mark.asyncio
-    @BOTH_WAYS
-    async def test_cancelling_a_call_disconnects_the_provider(
-        self, subject: Subject, wire: Wire, streamed: bool
-    ) -> None:
-        reply = wire.streamed(Answer()) if streamed else wire.whole(Answer())
-        subject.upstream.answer(reply.cut(0, HOLD))
-        task = asyncio.ensure_future(subject.call(streamed=streamed))
-        assert await asyncio.to_thread(subject.upstream.wait_until_asked)
-        task.cancel()
-        with pytest.raises(asyncio.CancelledError):
-            await task
-        assert await asyncio.to_thread(subject.upstream.wait_until_left)
-
-    @pytest.mark.asyncio
-    async def test_nothing_is_left_when_the_engine_closes(self, subject: Subject) -> None:
+    async def test_leaving_a_stream_leaves_nothing_running(self, subject: Subject) -> None:
         before = asyncio.all_tasks()
-        for streamed in (False, True):
-            subject.prepare(Answer(), streamed=streamed)
-            await subject.call(streamed=streamed)
-        await subject.engine.aclose()
-        assert await asyncio.to_thread(subject.upstream.wait_until_left)
+        subject.prepare(Answer(), streamed=True)
+        async with subject.stream() as stream:
+            await anext(aiter(stream))
         assert asyncio.all_tasks() == before
-
-    def test_one_engine_serves_one_event_loop_after_another(
-        self, case: ProviderCase, upstream: Upstream, plugins: Plugins, canaries: dict[str, str]
-    ) -> None:
-        subject = Subject(case.at(upstream.url), Engine(plugins=plugins), upstream)
-        for _ in range(2):
-            subject.prepare(Answer(), streamed=False)
-            assert asyncio.run(subject.call()).text
-        assert upstream.wait_until_left()
 
 
 async def _outcome(subject: Subject) -> Response | ProviderError:

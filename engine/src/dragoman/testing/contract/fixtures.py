@@ -6,7 +6,7 @@ import functools
 import secrets
 from collections.abc import AsyncIterator, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 import pytest_asyncio
@@ -14,16 +14,14 @@ import pytest_asyncio
 from dragoman.calls import ChatStream
 from dragoman.engine import DryRun, Engine
 from dragoman.events import Response
+from dragoman.hookspecs import hookimpl
 from dragoman.messages import Message
 from dragoman.plugins import LoadedPlugin, Plugins, load_plugins
-from dragoman.provider import ProviderDescription
+from dragoman.provider import CallObservation, ProviderDescription
 from dragoman.settings import Settings
-from dragoman.testing.case import Answer, ProviderCase, Wire
+from dragoman.testing.case import Answer, ProviderCase, ProviderSide, Wire
 from dragoman.testing.features import QUESTION
 from dragoman.testing.upstream import Upstream
-
-#: For a test of both ways to be answered.
-BOTH_WAYS = pytest.mark.parametrize("streamed", [False, True], ids=["whole", "streamed"])
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,10 +37,24 @@ class Subject:
         """The adapter document, addressed to the upstream."""
         return dict(self.case.document)
 
+    @property
+    def is_langchain(self) -> bool:
+        """Whether a LangChain class makes the calls."""
+        native = self.engine.plugins.provider(self.case.kind).native
+        return str(self.case.document.get("runtime", "native" if native else "langchain")) == "langchain"
+
     def prepare(self, answer: Answer, *, streamed: bool) -> None:
         """Let the upstream give this answer to the next call; a provider without a wire needs none."""
-        if (wire := self.case.wire) is not None:
+        if isinstance(wire := self.case.wire, Wire):
             self.upstream.answer(wire.streamed(answer) if streamed else wire.whole(answer))
+
+    async def ask(self, *, streamed: bool = False) -> Any:
+        """Make the plainest call of the case's operation; return its answer."""
+        return await self.call(streamed=streamed)
+
+    async def show(self, *, streamed: bool = False, **rest: Any) -> DryRun:
+        """Return the request that :meth:`ask` would send."""
+        return await self.dry_run(stream=streamed, **rest)
 
     async def call(self, messages: Sequence[Message] = (QUESTION,), *, streamed: bool = False, **rest: Any) -> Response:
         """Call the provider and return the whole answer, however it came."""
@@ -62,13 +74,34 @@ class Subject:
         return await self.engine.dry_run(self.document, messages, **rest)
 
 
+class Watcher:
+    """A plugin that keeps what observers are told."""
+
+    def __init__(self) -> None:
+        self.seen: list[CallObservation] = []
+
+    @hookimpl
+    def dragoman_observe(self, call: CallObservation) -> None:
+        self.seen.append(call)
+
+
 @functools.cache
-def _installed() -> Plugins:
-    return load_plugins()
+def _installed() -> tuple[Plugins, Watcher]:
+    plugins, watcher = load_plugins(), Watcher()
+    plugins.manager.register(watcher, name="the contract's own observer")
+    return plugins, watcher
 
 
 class ContractFixtures:
     """The fixtures of the contract; an author gives ``case`` and may refine the others."""
+
+    #: How an answer comes; a test that takes ``streamed`` runs once for each.
+    ways: ClassVar[Sequence[str]] = ("whole", "streamed")
+
+    def pytest_generate_tests(self, metafunc: pytest.Metafunc) -> None:
+        """Run a test that takes ``streamed`` in each way."""
+        if "streamed" in metafunc.fixturenames:
+            metafunc.parametrize("streamed", [way == "streamed" for way in self.ways], ids=self.ways)
 
     @pytest.fixture
     def case(self) -> ProviderCase:
@@ -84,7 +117,14 @@ class ContractFixtures:
     @pytest.fixture
     def plugins(self) -> Plugins:
         """Return the installed plugins."""
-        return _installed()
+        return _installed()[0]
+
+    @pytest.fixture
+    def watcher(self) -> Watcher:
+        """Return what keeps the observations of this test's calls."""
+        watcher = _installed()[1]
+        watcher.seen.clear()
+        return watcher
 
     @pytest.fixture
     def plugin(self, case: ProviderCase, plugins: Plugins) -> LoadedPlugin:
@@ -115,11 +155,25 @@ class ContractFixtures:
     ) -> AsyncIterator[Subject]:
         """Return the provider behind an engine without configuration, whose secrets are the canaries."""
         async with Engine(Settings(), plugins=plugins) as engine:
-            yield Subject(case.at(upstream.url), engine, upstream)
+            yield self.subject_of(case.at(upstream.url), engine, upstream)
+
+    #: What drives the case, by its operation.
+    subject_of: ClassVar[type[Subject]] = Subject
+
+    #: What the case's wire is.
+    wire_of: ClassVar[type[ProviderSide]] = Wire
 
     @pytest.fixture
-    def wire(self, case: ProviderCase) -> Wire:
+    def wire(self, case: ProviderCase) -> ProviderSide:
         """Return the provider's side of the wire; a provider that sends nothing has no such test."""
         if case.wire is None:
             pytest.skip("this provider sends nothing")
+        assert isinstance(case.wire, self.wire_of), f"the case's wire must be a {self.wire_of.__name__}"
         return case.wire
+
+    @pytest.fixture
+    def codec_wire(self, subject: Subject, wire: ProviderSide) -> ProviderSide:
+        """Return the wire of a provider that reads and writes it by itself, not through a LangChain class."""
+        if subject.is_langchain:
+            pytest.skip("a LangChain class writes, reads and leaves the wire in its own way")
+        return wire

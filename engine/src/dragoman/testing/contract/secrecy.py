@@ -10,8 +10,8 @@ from collections.abc import Mapping
 import pytest
 
 from dragoman.errors import DragomanError, SecretError
-from dragoman.testing.case import Answer, Wire
-from dragoman.testing.contract.fixtures import BOTH_WAYS, ContractFixtures, Subject
+from dragoman.testing.case import Answer, ProviderSide
+from dragoman.testing.contract.fixtures import ContractFixtures, Subject, Watcher
 
 
 class Secrecy(ContractFixtures):
@@ -25,8 +25,10 @@ class Secrecy(ContractFixtures):
         return next(iter(canaries.values()))
 
     @pytest.mark.asyncio
-    async def test_secret_shows_in_no_dry_run(self, subject: Subject, wire: Wire, canaries: Mapping[str, str]) -> None:
-        shown = repr(await subject.dry_run())
+    async def test_secret_shows_in_no_dry_run(
+        self, subject: Subject, codec_wire: ProviderSide, canaries: Mapping[str, str]
+    ) -> None:
+        shown = repr(await subject.show())
         assert not [name for name, value in canaries.items() if value in shown]
 
     @pytest.mark.asyncio
@@ -35,24 +37,41 @@ class Secrecy(ContractFixtures):
         assert not [name for name, value in canaries.items() if value in shown]
 
     @pytest.mark.asyncio
-    @BOTH_WAYS
-    async def test_secret_shows_in_no_log(
-        self, subject: Subject, wire: Wire, secret: str, caplog: pytest.LogCaptureFixture, streamed: bool
+    async def test_secret_shows_in_no_log_and_no_answer(
+        self,
+        subject: Subject,
+        wire: ProviderSide,
+        canaries: Mapping[str, str],
+        caplog: pytest.LogCaptureFixture,
+        streamed: bool,
     ) -> None:
         caplog.set_level(logging.DEBUG)
         subject.prepare(Answer(), streamed=streamed)
-        await subject.call(streamed=streamed)
-        assert secret not in caplog.text
+        answer = await subject.ask(streamed=streamed)
+        shown = [repr(answer), repr(subject.engine), caplog.text]
+        assert not [name for name, value in canaries.items() if value in "".join(shown)]
 
     @pytest.mark.asyncio
-    @BOTH_WAYS
+    async def test_observers_are_told_of_each_call_and_of_no_secret(
+        self, subject: Subject, wire: ProviderSide, canaries: Mapping[str, str], watcher: Watcher, streamed: bool
+    ) -> None:
+        subject.prepare(Answer(), streamed=streamed)
+        await subject.ask(streamed=streamed)
+        subject.upstream.answer(wire.error(401, f"incorrect keys {list(canaries.values())} given"))
+        with pytest.raises(DragomanError):
+            await subject.ask(streamed=streamed)
+        assert [seen.phase for seen in watcher.seen] == ["start", "end", "start", "error"]
+        assert watcher.seen[-1].error_code == "authentication"
+        assert not [name for name, value in canaries.items() if value in repr(watcher.seen)]
+
+    @pytest.mark.asyncio
     async def test_secret_that_the_provider_echoes_is_removed(
-        self, subject: Subject, wire: Wire, secret: str, caplog: pytest.LogCaptureFixture, streamed: bool
+        self, subject: Subject, wire: ProviderSide, secret: str, caplog: pytest.LogCaptureFixture, streamed: bool
     ) -> None:
         caplog.set_level(logging.DEBUG)
         subject.upstream.answer(wire.error(401, f"incorrect key {secret} given"))
         with pytest.raises(DragomanError) as caught:
-            await subject.call(streamed=streamed)
+            await subject.ask(streamed=streamed)
         error = caught.value
         shown = [str(error), repr(error), repr(error.__dict__), repr(error.as_dict()), caplog.text]
         shown += traceback.format_exception(error)
@@ -61,13 +80,13 @@ class Secrecy(ContractFixtures):
 
     @pytest.mark.asyncio
     async def test_missing_secret_is_named_and_nothing_is_sent(
-        self, subject: Subject, wire: Wire, canaries: Mapping[str, str], monkeypatch: pytest.MonkeyPatch
+        self, subject: Subject, wire: ProviderSide, canaries: Mapping[str, str], monkeypatch: pytest.MonkeyPatch
     ) -> None:
         for name in canaries:
             monkeypatch.delenv(name)
         subject.prepare(Answer(), streamed=False)
         try:
-            await subject.call()
+            await subject.ask()
         except SecretError as caught:
             error = caught
         else:

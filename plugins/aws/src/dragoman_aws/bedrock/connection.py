@@ -9,16 +9,20 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
-from dragoman.plugin import Connection
+from dragoman.plugin import Connection, Shown
 from pydantic import AfterValidator, Field
 
 from dragoman_aws.bedrock.families import FAMILIES, SETTINGS
+from dragoman_aws.bedrock.texts.families import EMBED_FAMILIES
 from dragoman_aws.identity.connection import AwsConnection, AwsDefaultAuth, BedrockAuth
+
+#: Those that chat, then those that embed.
+_FAMILIES = (*FAMILIES, *EMBED_FAMILIES)
 
 
 def _known_family(value: str) -> str:
-    if value not in FAMILIES:
-        raise ValueError(f"one of {', '.join(FAMILIES)} is expected; for others write request_fields")
+    if value not in _FAMILIES:
+        raise ValueError(f"one of {', '.join(_FAMILIES)} is expected; for others write request_fields")
     return value
 
 
@@ -28,7 +32,7 @@ def _known_settings(value: Mapping[str, Any]) -> Mapping[str, Any]:
     return value
 
 
-KnownFamily = Annotated[str, AfterValidator(_known_family), Field(json_schema_extra={"enum": list(FAMILIES)})]
+KnownFamily = Annotated[str, AfterValidator(_known_family), Field(json_schema_extra={"enum": list(_FAMILIES)})]
 RequestFields = Annotated[dict[str, dict[str, Any] | None], AfterValidator(_known_settings)]
 
 
@@ -51,9 +55,11 @@ class Guardrail(Connection):
 class BedrockConnection(AwsConnection):
     """Bedrock in one region, called as one identity."""
 
-    auth: BedrockAuth = Field(AwsDefaultAuth(), description="where the credentials come from")
+    auth: Annotated[BedrockAuth, Shown()] = Field(AwsDefaultAuth(), description="where the credentials come from")
     family: KnownFamily | None = Field(
-        None, description="the model's family, for settings of its own such as top_k; absent = that of base_model"
+        None,
+        description="the model's family: how it takes texts to embed, or settings of its own such as top_k; "
+        "absent = that of base_model",
     )
     request_fields: RequestFields | None = Field(
         None,

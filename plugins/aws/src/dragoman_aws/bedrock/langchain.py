@@ -51,8 +51,9 @@ _CONFIG_FIELDS: Mapping[str, str] = {
     "temperature": "temperature",
     "topP": "top_p",
 }
-#: Where the class would look for a key, and must find none: the clients hold the credentials.
-_NO_KEYS = ("aws_access_key_id", "aws_secret_access_key", "aws_session_token", "bedrock_api_key")
+#: Where the classes would look for a key, and must find none: the clients hold the credentials.
+NO_KEYS = ("aws_access_key_id", "aws_secret_access_key", "aws_session_token")
+_NO_KEYS = (*NO_KEYS, "bedrock_api_key")
 #: What the encoder writes beside the messages, and the class has no field for.
 _WITH_MESSAGES = ("system_tools", "cache_points")
 
@@ -63,13 +64,17 @@ def chat_model(target: Target, settings: CallSettings, context: LangChainContext
     Raises:
         UnsupportedError: langchain-aws is not installed, or the adapter says something that the class cannot.
     """
-    chat_bedrock_converse = _import().ChatBedrockConverse
+    chat_bedrock_converse = langchain_aws().ChatBedrockConverse
     connection: BedrockConnection = target.connection
     if target.mapping is not None:
         raise UnsupportedError("the LangChain class speaks Converse only", path="mapping", hint="use runtime: native")
     region = choose_region(connection, os.environ).name
     endpoint = endpoint_of(connection, region)
-    runtime, control = _clients(target, region, endpoint, settings, context)
+    clients = _clients(target, region, context)
+    runtime, control = (
+        _runtime(clients, "bedrock-runtime", endpoint, settings),
+        clients.client("bedrock", max_attempts=1),
+    )
     model = chat_bedrock_converse(
         client=runtime,
         bedrock_client=control,
@@ -90,7 +95,8 @@ def chat_model(target: Target, settings: CallSettings, context: LangChainContext
     return model
 
 
-def _import() -> Any:
+def langchain_aws() -> Any:
+    """Return the package; raise ``UnsupportedError`` where it is not installed."""
     try:
         return importlib.import_module("langchain_aws")
     except ImportError:
@@ -99,26 +105,34 @@ def _import() -> Any:
         ) from None
 
 
-def _clients(
-    target: Target, region: str, endpoint: str, settings: CallSettings, context: LangChainContext
-) -> tuple[Any, Any]:
+def client_for(
+    service: str, target: Target, endpoint: str, settings: CallSettings[Any], context: LangChainContext
+) -> Any:
+    """Return a botocore client of a data plane with the target's identity; it tries once, for the engine retries."""
+    region = choose_region(target.connection, os.environ).name
+    return _runtime(_clients(target, region, context), service, endpoint, settings)
+
+
+def _clients(target: Target, region: str, context: LangChainContext) -> Any:
     from dragoman_aws.identity.clients import Clients  # botocore takes long to import
 
     identity = Identity.of(target, region)
     given = identity.keys_from({name: context.secret(secret) for name, secret in identity.secrets.items()})
     has_api_key = isinstance(identity.auth, BedrockApiKeyAuth)
     api_key = context.secret(target.credentials["api_key"]) if has_api_key else None
-    clients = Clients(identity, given, api_key=api_key)
+    return Clients(identity, given, api_key=api_key)
+
+
+def _runtime(clients: Any, service: str, endpoint: str, settings: CallSettings[Any]) -> Any:
     limits = settings.limits
-    runtime = clients.client(
-        "bedrock-runtime",
+    return clients.client(
+        service,
         endpoint_url=endpoint,
         max_attempts=1,  # the engine retries
         connect_timeout_s=limits.connect_timeout_s or limits.timeout_s or 60,
         read_timeout_s=limits.chunk_timeout_s or limits.timeout_s or 3600,
         max_pool_connections=_CONNECTIONS,
     )
-    return runtime, clients.client("bedrock", max_attempts=1)
 
 
 def _members(target: Target, settings: CallSettings) -> dict[str, Any]:

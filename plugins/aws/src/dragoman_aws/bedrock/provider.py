@@ -24,6 +24,8 @@ class BedrockProvider(Provider):
     """Everything that Bedrock can invoke."""
 
     def open(self, target: Target, context: Context) -> Session:
+        if target.operation != "chat":
+            return _open_texts(target, context)
         region = choose_region(target.connection, os.environ).name
         signer = authorizer(target, context, service=SERVICE, region=region)
         if target.mapping is not None:
@@ -36,10 +38,24 @@ class BedrockProvider(Provider):
         endpoint = endpoint_of(connection, region)
         return CountingSession(session, codec, signer, context, endpoint=endpoint, model=connection.count_tokens_model)
 
-    def langchain(self, target: Target, settings: CallSettings, context: LangChainContext) -> Any:
+    def langchain(self, target: Target, settings: CallSettings[Any], context: LangChainContext) -> Any:
+        if target.operation == "embed":
+            from dragoman_aws.bedrock.texts.langchain import embeddings
+
+            return embeddings(target, settings, context)
+        if target.operation == "rerank":
+            from dragoman_aws.bedrock.texts.langchain import compressor
+
+            return compressor(target, settings, context)
         from dragoman_aws.bedrock.langchain import chat_model
 
         return chat_model(target, settings, context)
+
+
+def _open_texts(target: Target, context: Context) -> Session:
+    from dragoman_aws.bedrock.texts.open import open_embed, open_rerank  # most deployments only chat
+
+    return open_embed(target, context) if target.operation == "embed" else open_rerank(target, context)
 
 
 def converse_codec(target: Target, region: str) -> ConverseCodec:

@@ -18,7 +18,7 @@ import re
 from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
-from dragoman.plugin import Connection
+from dragoman.plugin import DEPLOYMENT_ONLY, Connection, Shown
 from pydantic import AfterValidator, Field, model_validator
 
 #: A session of a role that was assumed by a role's session ("role chaining") lasts at most this long, in seconds.
@@ -78,14 +78,22 @@ class AwsProfileAuth(Connection):
     """A named profile of the shared AWS files; keys in the environment are not looked at."""
 
     kind: Literal["aws_profile"]
-    profile: str = Field(min_length=1, description="name of the profile in ~/.aws/config or ~/.aws/credentials")
+    profile: str = Field(
+        min_length=1,
+        description="name of the profile in ~/.aws/config or ~/.aws/credentials",
+        json_schema_extra=DEPLOYMENT_ONLY,
+    )
 
 
 class WebIdentityAuth(Connection):
     """A token file that the platform keeps fresh, exchanged for a session of a role."""
 
     kind: Literal["web_identity"]
-    token_file: str = Field(min_length=1, description="path of the file; what AWS_WEB_IDENTITY_TOKEN_FILE holds")
+    token_file: str = Field(
+        min_length=1,
+        description="path of the file; what AWS_WEB_IDENTITY_TOKEN_FILE holds",
+        json_schema_extra=DEPLOYMENT_ONLY,
+    )
     role_arn: RoleArn = Field(description="role that the token is exchanged for")
     session_name: SessionName = Field("dragoman", description="shown in AWS's logs")
     duration_s: Duration = Field(3600, description="how long a session lasts, in seconds")
@@ -126,13 +134,15 @@ class AwsConnection(Connection):
     """Region, identity and addresses of one AWS service."""
 
     region: Region | None = Field(None, description="absent = AWS_REGION, then AWS_DEFAULT_REGION of the environment")
-    auth: BedrockAuth = Field(AwsDefaultAuth(), description="where the credentials come from")
+    auth: Annotated[BedrockAuth, Shown()] = Field(AwsDefaultAuth(), description="where the credentials come from")
     roles: list[Role] = Field([], description="assumed in turn, each with the credentials before it")
     endpoint_url: Address | None = Field(
         None, description="address of the service's data plane; absent = the service's own in the region"
     )
     sts_endpoint_url: Address | None = Field(
-        None, description="address of STS, for a VPC endpoint; absent = the region's own"
+        None,
+        description="address of STS, for a VPC endpoint; absent = the region's own",
+        json_schema_extra=DEPLOYMENT_ONLY,  # botocore calls it, and the engine's transport has no part in that
     )
 
     @model_validator(mode="after")

@@ -27,6 +27,16 @@ _DNS_SUFFIXES = {
     "us-isof-": "csp.hci.ic.gov",
     "eu-isoe-": "cloud.adc-e.uk",
 }
+#: Start of a region's name -> its partition; all others are in ``aws``.
+_PARTITIONS = {
+    "cn-": "aws-cn",
+    "us-gov-": "aws-us-gov",
+    "eusc-": "aws-eusc",
+    "us-iso-": "aws-iso",
+    "us-isob-": "aws-iso-b",
+    "us-isof-": "aws-iso-f",
+    "eu-isoe-": "aws-iso-e",
+}
 
 
 class RegionChoice(NamedTuple):
@@ -61,6 +71,11 @@ def _from_environment(variable: str, name: str) -> RegionChoice:
 def _wrong(what: str) -> DocumentError:
     problem = Problem("connection.region", what, "set it, or AWS_REGION in the environment")
     return DocumentError("connection", [problem])
+
+
+def partition(region: str) -> str:
+    """Return the partition that begins a region's ARNs, ``aws`` in most."""
+    return next((name for start, name in _PARTITIONS.items() if region.startswith(start)), "aws")
 
 
 def dns_suffix(region: str) -> str:

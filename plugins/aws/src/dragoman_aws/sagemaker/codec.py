@@ -4,15 +4,37 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Protocol, TypeVar
 
 from dragoman.errors import ProviderError
 from dragoman.events import Event, ProviderFields, Response, Started
-from dragoman.plugin import ChatRequest, Codec, Payload, StreamDecoder, WireReply, WireRequest
+from dragoman.plugin import (
+    ChatRequest,
+    Codec,
+    EmbedRequest,
+    Payload,
+    RerankRequest,
+    StreamDecoder,
+    WireReply,
+    WireRequest,
+)
 
 from dragoman_aws.eventstream import EventFrame, EventStream
 from dragoman_aws.sagemaker.errors import REQUEST_ID_HEADER, error_in_stream, error_of
 from dragoman_aws.sagemaker.operations import Operation, add_arguments
+
+Q = TypeVar("Q", ChatRequest, EmbedRequest, RerankRequest)
+Q_contra = TypeVar("Q_contra", contravariant=True)
+
+
+class Body(Protocol[Q_contra]):
+    """The part of a payload that writes requests, of any operation."""
+
+    @property
+    def content_type(self) -> str: ...
+    @property
+    def accept(self) -> str: ...
+    def encode(self, request: Q_contra, model: str, /) -> bytes: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +54,11 @@ class Endpoint:
     who: str
 
     def request(
-        self, operation: Operation, request: ChatRequest, payload: Payload, extra: Mapping[str, str] | None = None
+        self,
+        operation: Operation,
+        request: Q,
+        payload: Body[Q],
+        extra: Mapping[str, str] | None = None,
     ) -> WireRequest:
         """Return a request of an operation, with its body."""
         headers = {operation.content_type_header: payload.content_type, operation.accept_header: payload.accept}
@@ -64,7 +90,7 @@ class InvokeCodec(Codec):
         try:
             response = self._payload.decode(reply.body, request)
         except ProviderError as error:
-            raise _identified(error, reply) from None
+            raise identified(error, reply) from None
         response.request_id = reply.headers.get(REQUEST_ID_HEADER)
         response.extra = {**response.extra, **fields_of(reply)}
         return response
@@ -106,7 +132,7 @@ class _Decoder(StreamDecoder):
             for event in self._inner.feed(frame):
                 yield replace(event, request_id=self._request_id) if type(event) is Started else event
         except ProviderError as error:
-            raise _identified(error, self._reply) from None
+            raise identified(error, self._reply) from None
 
     def end(self) -> Iterator[Event]:
         yield from self._inner.end()
@@ -136,6 +162,7 @@ class _PartsDecoder(_Decoder):
         yield from super().end()
 
 
-def _identified(error: ProviderError, reply: WireReply) -> ProviderError:
+def identified(error: ProviderError, reply: WireReply) -> ProviderError:
+    """Return the error with the id of its request."""
     error.request_id = error.request_id or reply.headers.get(REQUEST_ID_HEADER)
     return error

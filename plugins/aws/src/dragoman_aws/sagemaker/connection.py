@@ -15,7 +15,7 @@ from __future__ import annotations
 import re
 from typing import Annotated, Literal
 
-from dragoman.plugin import Connection
+from dragoman.plugin import Connection, Shown
 from pydantic import AfterValidator, Field, model_validator
 
 from dragoman_aws.identity.connection import Address, AwsAuth, AwsConnection, AwsDefaultAuth
@@ -49,7 +49,7 @@ class S3Places(Connection):
 class SageMakerConnection(AwsConnection):
     """SageMaker endpoints in one region, called as one identity."""
 
-    auth: AwsAuth = Field(AwsDefaultAuth(), description="where the credentials come from")
+    auth: Annotated[AwsAuth, Shown()] = Field(AwsDefaultAuth(), description="where the credentials come from")
     inference_component: ComponentName | None = Field(
         None, description="the inference component of the endpoint that is called"
     )

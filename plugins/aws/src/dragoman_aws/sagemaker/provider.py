@@ -15,6 +15,7 @@ from dragoman_aws.sagemaker.asynchronous import AsyncSession
 from dragoman_aws.sagemaker.codec import Endpoint, InvokeCodec
 from dragoman_aws.sagemaker.connection import S3Places, SageMakerConnection
 from dragoman_aws.sagemaker.s3 import Objects
+from dragoman_aws.sagemaker.texts import EmbedEndpointCodec, RerankEndpointCodec
 from dragoman_aws.signing import Signer
 
 #: The service's name in a signature.
@@ -30,6 +31,8 @@ class SageMakerProvider(Provider):
         region = choose_region(target.connection, os.environ).name
         connection: SageMakerConnection = target.connection
         endpoint = endpoint_of(target, region)
+        if target.operation != "chat":
+            return _open_texts(target, context, endpoint, region)
         if connection.route == "openai":
             return _open_route(target, context, endpoint, region)
         payload = context.payload(target)
@@ -40,6 +43,18 @@ class SageMakerProvider(Provider):
         keeper = authorizer(target, context, service="s3", region=region)
         objects = Objects(context, keeper, region, places.endpoint_url)
         return AsyncSession(context, endpoint, payload, signer, places=places, objects=objects)
+
+
+def _open_texts(target: Target, context: Context, endpoint: Endpoint, region: str) -> Session:
+    connection: SageMakerConnection = target.connection
+    usual = {"route": "invocations", "invocation": "realtime"}
+    if given := [name for name, value in usual.items() if getattr(connection, name) != value]:
+        what = f"{getattr(connection, given[0])} knows no operation {target.operation}"
+        raise DocumentError(f"provider {target.provider}", [Problem(f"connection.{given[0]}", what, "remove it")])
+    signer = authorizer(target, context, service=SERVICE, region=region)
+    if target.operation == "embed":
+        return context.embed_session(EmbedEndpointCodec(endpoint, context.embed_payload(target)), signer)
+    return context.rerank_session(RerankEndpointCodec(endpoint, context.rerank_payload(target)), signer)
 
 
 def _open_route(target: Target, context: Context, endpoint: Endpoint, region: str) -> Session:

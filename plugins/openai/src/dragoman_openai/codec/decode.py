@@ -24,16 +24,16 @@ def decode_answer(reply: WireReply, reports: tuple[Report, ...] = ()) -> Respons
         ProtocolError: It is not JSON, or has no choice.
         ProviderError: It is an error that came with a 2xx status.
     """
-    answer = _answer_of(reply)
+    answer = answer_of(reply)
     choices = answer.get("choices")
     if answer.get("error"):
         raise error_in_answer(answer, reply)
     if not isinstance(choices, list) or not choices or not isinstance(choices[0], dict):
-        raise _broken(reply, "the answer has no choices")
+        raise broken(reply, "the answer has no choices")
     choice = choices[0]
     message = choice.get("message")
     if not isinstance(message, dict):
-        raise _broken(reply, "the answer's choice has no message")
+        raise broken(reply, "the answer's choice has no message")
     extra = Extra()
     extra.keep(answer, ANSWER_MEMBERS)
     extra.keep({"choices": choices[1:]}, frozenset())  # one is asked for
@@ -57,23 +57,25 @@ def decode_answer(reply: WireReply, reports: tuple[Report, ...] = ()) -> Respons
     )
 
 
-def _answer_of(reply: WireReply) -> Mapping[str, Any]:
+def answer_of(reply: WireReply) -> Mapping[str, Any]:
+    """Return a reply's JSON object; raise ``ProtocolError`` where it is none."""
     try:
         answer = orjson.loads(reply.body)
     except orjson.JSONDecodeError:
         kind = reply.headers.get("content-type", "no content type")
-        raise _broken(reply, f"the answer is not JSON ({kind})") from None
+        raise broken(reply, f"the answer is not JSON ({kind})") from None
     if not isinstance(answer, dict):
-        raise _broken(reply, "the answer is no JSON object")
+        raise broken(reply, "the answer is no JSON object")
     return answer
 
 
-def _broken(reply: WireReply, what: str) -> ProtocolError:
+def broken(reply: WireReply, what: str) -> ProtocolError:
+    """Return the error of an answer that does not keep the protocol."""
     return ProtocolError(
         what,
         status=reply.status,
         request_id=request_id_of(reply),
-        hint="check that the address is that of a chat-completions endpoint",
+        hint="check that the address is that of an endpoint of this protocol",
     )
 
 

@@ -168,7 +168,9 @@ def _json(body: bytes) -> Any:
 
 
 def _read(body: Any) -> ErrorBody:
-    """Read ``{"error": {…}}``, ``{"error": "text"}``, or the same members without ``error`` around them."""
+    """Read ``{"error": {…}}``, ``{"error": "text"}``, the same members without ``error`` around them, or ``"text"``."""
+    if isinstance(body, str):
+        return ErrorBody(_text(body))
     if not isinstance(body, Mapping):
         return ErrorBody()
     inside = body.get("error") or body
@@ -199,8 +201,11 @@ def _status(value: Any) -> int | None:
 
 
 def _words_of(reply: WireReply) -> str:
-    """Say in one line what a body that is no JSON holds: plain text as it is, anything else by its kind."""
+    """Say in one line what a body that is no JSON holds: plain text as it is, anything else by its kind.
+
+    Some servers send words without saying what they are, or call them JSON.
+    """
     kind = reply.headers.get("content-type", "").partition(";")[0].strip()
-    if kind == "text/plain" and (text := _text(reply.body.decode("utf-8", "replace"))):
+    if kind in ("", "text/plain", "application/json") and (text := _text(reply.body.decode("utf-8", "replace"))):
         return text
     return f"the provider answered without a message ({kind or 'no content type'})"

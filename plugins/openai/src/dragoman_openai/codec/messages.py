@@ -66,15 +66,20 @@ _NO_ERROR_FLAG = Report(
 
 def _system(message: Message, at: str, dialect: Dialect) -> list[Wire]:
     role = message.role if dialect.system_role == "as_given" else dialect.system_role
-    return [_named(message, {"role": role, "content": _texts(message.parts, at, message.role, dialect)})]
+    wire = {"role": role, "content": _texts(message.parts, at, message.role, dialect)}
+    return [_named(message, wire, at, dialect)]
 
 
 def _user(message: Message, at: str, dialect: Dialect) -> list[Wire]:
     parts = message.parts
     if len(parts) == 1 and isinstance(parts[0], Text):
-        return [_named(message, {"role": "user", "content": parts[0].text})]
-    content = [_content_part(part, f"{at}.content[{i}]") for i, part in enumerate(parts)]
-    return [_named(message, {"role": "user", "content": content})]
+        return [_named(message, {"role": "user", "content": parts[0].text}, at, dialect)]
+    content: str | list[Wire]
+    if dialect.media:
+        content = [_content_part(part, f"{at}.content[{i}]") for i, part in enumerate(parts)]
+    else:
+        content = _texts(parts, at, "user", dialect)
+    return [_named(message, {"role": "user", "content": content}, at, dialect)]
 
 
 def _assistant(message: Message, at: str, dialect: Dialect) -> list[Wire]:
@@ -96,7 +101,7 @@ def _assistant(message: Message, at: str, dialect: Dialect) -> list[Wire]:
         wire[dialect.send_reasoning] = "".join(part.text for part in said[Reasoning])
     nothing = None if "tool_calls" in wire or "refusal" in wire else ""
     wire["content"] = _text_content(texts, dialect) or nothing
-    return [_named(message, wire)]
+    return [_named(message, wire, at, dialect)]
 
 
 def _tool_results(message: Message, at: str, dialect: Dialect) -> list[Wire]:
@@ -118,8 +123,10 @@ _ROLES: dict[str, Callable[[Message, str, Dialect], list[Wire]]] = {
 }
 
 
-def _named(message: Message, wire: Wire) -> Wire:
+def _named(message: Message, wire: Wire, at: str, dialect: Dialect) -> Wire:
     if message.name is not None:
+        if not dialect.names:
+            _refuse(f"{dialect.name} takes no names of authors", f"{at}.name", hint="write it into the text")
         wire["name"] = message.name
     return wire
 
@@ -178,6 +185,8 @@ def _audio_part(part: Audio, at: str) -> Wire:
 
 
 def _document_part(part: Document, at: str) -> Wire:
+    if part.special:
+        _refuse(f"this protocol has no place for a document's {part.special}", at)
     if part.file_id is not None:
         return {"type": "file", "file": {"file_id": part.file_id}}
     if part.data is None:
@@ -237,13 +246,15 @@ def _refuse(what: str, at: str, hint: str | None = None) -> NoReturn:
 _NO_PARAMETERS: Wire = {"type": "object", "properties": {}}
 
 
-def encode_tool(tool: Tool) -> Wire:
+def encode_tool(tool: Tool, at: str, dialect: Dialect) -> Wire:
     """Return one of the body's ``tools``. A tool without parameters gets an empty object: some servers require one."""
+    if tool.strict and not dialect.strict_tools:
+        _refuse(f"{dialect.name} has no strict tools", f"{at}.strict", hint="leave it out")
     function: Wire = {"name": tool.name}
     if tool.description is not None:
         function["description"] = tool.description
     function["parameters"] = _NO_PARAMETERS if tool.parameters is None else tool.parameters
-    if tool.strict is not None:
+    if tool.strict is not None and dialect.strict_tools:
         function["strict"] = tool.strict
     return {"type": "function", "function": function}
 
@@ -255,3 +266,12 @@ def encode_tool_choice(choice: ToolChoice) -> str | Wire:
     if not choice.name:
         _refuse("names no tool", "tool_choice.name")
     return {"type": "function", "function": {"name": choice.name}}
+
+
+def refuse_choice(choice: ToolChoice, dialect: Dialect) -> None:
+    """Refuse a choice that a server without ``tool_choice`` cannot be told; that the model decides needs no words."""
+    if choice.mode != "auto":
+        hint = "send no tools with this call" if choice.mode == "none" else "ask for the tool in the prompt"
+        _refuse(f"{dialect.name} cannot be told which tool to call", "tool_choice", hint=hint)
+    if choice.parallel is not None:
+        _refuse(f"{dialect.name} cannot be told how many tools to call", "tool_choice.parallel")

@@ -67,12 +67,17 @@ def _response_format(body: Wire, value: ResponseFormat, dialect: Dialect) -> Non
     if value.type == "json_object":
         body["response_format"] = {"type": "json_object"}
     elif value.type == "json_schema":
+        if not dialect.json_schema:
+            _refuse(f"{dialect.name} takes no JSON Schema", "inference.response_format", _NO_SCHEMA)
         if value.json_schema is None:
             _refuse("is missing", "inference.response_format.json_schema")
         schema = value.json_schema.model_dump(by_alias=True, exclude_none=True, exclude={"schema_"})
         if value.json_schema.schema_ is not None:
             schema["schema"] = value.json_schema.schema_  # as it was written: a null inside a schema means something
         body["response_format"] = {"type": "json_schema", "json_schema": {"name": "answer", **schema}}
+
+
+_NO_SCHEMA = "use {type: json_object} and describe the shape in the prompt, or a tool"
 
 
 def _nothing(body: Wire, value: Any, dialect: Dialect) -> None:

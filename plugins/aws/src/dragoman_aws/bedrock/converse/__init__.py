@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dragoman.errors import ProviderError
+from dragoman.errors import DocumentError, Problem, ProviderError
 from dragoman.events import Response
 from dragoman.plugin import ChatRequest, Codec, Target, WireReply, WireRequest
 
@@ -15,6 +15,7 @@ from dragoman_aws.bedrock.converse.settings import Dialect
 from dragoman_aws.bedrock.converse.stream import ConverseStreamDecoder
 from dragoman_aws.bedrock.errors import error_of
 from dragoman_aws.bedrock.families import family_of
+from dragoman_aws.bedrock.texts.families import EMBED_FAMILIES
 from dragoman_aws.eventstream import EventStream
 
 __all__ = ["ConverseCodec", "Dialect", "dialect_of"]
@@ -61,4 +62,7 @@ class ConverseCodec(Codec):
 def dialect_of(target: Target) -> Dialect:
     """Return where the settings of the target's family go."""
     connection: BedrockConnection = target.connection
+    if connection.family in EMBED_FAMILIES:
+        problem = Problem("connection.family", f"{connection.family} only embeds", "set operation: embed, or remove it")
+        raise DocumentError(f"provider {target.provider}", [problem])
     return Dialect(family_of(connection.family, target.base_model), connection.request_fields)

@@ -1,4 +1,4 @@
-"""Images, documents and sound as Converse's blocks.
+"""Images, documents, sound and films as Converse's blocks.
 
 Formats, sources and limits: service model of bedrock-runtime, botocore 1.44.5 (2026-11).
 """
@@ -13,7 +13,7 @@ from pathlib import PurePosixPath
 from typing import Any, NoReturn
 
 from dragoman.errors import UnsupportedError
-from dragoman.messages import Audio, Document, Image
+from dragoman.messages import Audio, Document, Image, Video
 
 Wire = dict[str, Any]
 
@@ -41,8 +41,22 @@ AUDIO_FORMATS = frozenset(
         "webm",
     }
 )
+VIDEO_FORMATS: Mapping[str, str] = {
+    "video/x-matroska": "mkv",
+    "video/matroska": "mkv",
+    "video/quicktime": "mov",
+    "video/mp4": "mp4",
+    "video/webm": "webm",
+    "video/x-flv": "flv",
+    "video/mpeg": "mpeg",
+    "video/x-ms-wmv": "wmv",
+    "video/3gpp": "three_gp",
+}
 _SUFFIXES: Mapping[str, str] = {
     **{f".{name}": name for name in (*IMAGE_FORMATS.values(), *DOCUMENT_FORMATS.values())},
+    **{f".{name}": name for name in VIDEO_FORMATS.values() if name != "three_gp"},
+    ".mpg": "mpeg",
+    ".3gp": "three_gp",
     ".jpg": "jpeg",
     ".htm": "html",
     ".markdown": "md",
@@ -63,19 +77,32 @@ def audio_block(part: Audio, at: str) -> Wire:
     return {"audio": {"format": part.format, "source": {"bytes": _encoded(part.data)}}}
 
 
+def video_block(part: Video, at: str) -> Wire:
+    """Return a ``video`` block; raise ``UnsupportedError`` for an address that Bedrock cannot read."""
+    source = {"bytes": _encoded(part.data)} if part.data is not None else _s3(part.url, at, "a film")
+    return {"video": {"format": _format(part.media_type, part.url, VIDEO_FORMATS, at), "source": source}}
+
+
 def document_block(part: Document, name: str, at: str) -> Wire:
     """Return a ``document`` block under a name from :func:`document_name`."""
     if part.text is not None:
         source: Wire = {"text": part.text}
+    elif part.passages:
+        source = {"content": [{"text": passage} for passage in part.passages]}
     elif part.data is not None:
         source = {"bytes": _encoded(part.data)}
     elif part.url is not None:
         source = _s3(part.url, at, "a document")
     else:
         _refuse("Bedrock knows no uploaded files", at, "send the document's bytes, or its s3:// address")
-    kind = part.media_type or ("text/plain" if part.text is not None else None)
+    kind = part.media_type or ("text/plain" if part.text is not None or part.passages else None)
     written = _format(kind, part.url or part.name, DOCUMENT_FORMATS, at)
-    return {"document": {"format": written, "name": name, "source": source}}
+    block: Wire = {"format": written, "name": name, "source": source}
+    if part.context is not None:
+        block["context"] = part.context
+    if part.citations is not None:
+        block["citations"] = {"enabled": part.citations}
+    return {"document": block}
 
 
 def document_name(part: Document, number: int) -> str:

@@ -15,19 +15,23 @@ from dragoman.messages import (
     Image,
     Message,
     Part,
+    ProviderPart,
     Reasoning,
     Refusal,
     Text,
     ToolCall,
     ToolResult,
+    Video,
 )
 
-from dragoman_aws.bedrock.converse.media import audio_block, document_block, document_name, image_block
+from dragoman_aws.bedrock.converse.media import audio_block, document_block, document_name, image_block, video_block
+from dragoman_aws.bedrock.converse.own import own_block
 
 Wire = dict[str, Any]
 Blocks = list[Wire]
 #: Numbers the documents of one request, for those without a name.
 Numbers = Iterator[int]
+Write = Callable[[Any, str, Numbers], Blocks]
 
 SYSTEM_ROLES = frozenset({"system", "developer"})
 
@@ -109,6 +113,14 @@ def _audio(part: Audio, at: str, numbers: Numbers) -> Blocks:
     return [audio_block(part, at)]
 
 
+def _video(part: Video, at: str, numbers: Numbers) -> Blocks:
+    return [video_block(part, at)]
+
+
+def _own(place: str) -> Write:
+    return lambda part, at, numbers: [own_block(part, place, at)]
+
+
 def _document(part: Document, at: str, numbers: Numbers) -> Blocks:
     return [document_block(part, document_name(part, next(numbers)), at)]
 
@@ -159,23 +171,36 @@ def _is_object(text: str) -> bool:
     return True
 
 
-Write = Callable[[Any, str, Numbers], Blocks]
-
-_SYSTEM: Mapping[type[Part], Write] = {Text: _text, CachePoint: _cache}
+_SYSTEM: Mapping[type[Part], Write] = {Text: _text, CachePoint: _cache, ProviderPart: _own("system")}
 _KINDS: Mapping[str, Mapping[type[Part], Write]] = {
     "system": _SYSTEM,
     "developer": _SYSTEM,
-    "user": {Text: _text, Image: _image, Audio: _audio, Document: _document, CachePoint: _cache},
+    "user": {
+        Text: _text,
+        Image: _image,
+        Audio: _audio,
+        Video: _video,
+        Document: _document,
+        CachePoint: _cache,
+        ProviderPart: _own("user"),
+    },
     "assistant": {
         Text: _text,
         Refusal: _text,
         Reasoning: _reasoning,
         ToolCall: _tool_call,
         CachePoint: _cache,
+        ProviderPart: _own("assistant"),
     },
     "tool": {ToolResult: _tool_result, CachePoint: _cache},
 }
-_RESULT_KINDS: Mapping[type[Part], Write] = {Text: _result_text, Image: _image, Document: _document}
+_RESULT_KINDS: Mapping[type[Part], Write] = {
+    Text: _result_text,
+    Image: _image,
+    Video: _video,
+    Document: _document,
+    ProviderPart: _own("tool"),
+}
 
 
 def _refuse(what: str, at: str, hint: str | None = None) -> NoReturn:

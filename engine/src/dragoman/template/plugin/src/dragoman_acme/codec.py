@@ -62,11 +62,7 @@ class AcmeCodec(Codec):
         return _Lines()
 
     def error(self, reply: WireReply) -> ProviderError:
-        try:
-            problem = str(_object(reply.body)["problem"])
-        except (ProtocolError, KeyError):
-            problem = f"the provider answered {reply.status}"
-        return error_class_for_status(reply.status)(problem, status=reply.status)
+        return refusal(reply)
 
 
 class _Lines(StreamDecoder):
@@ -104,6 +100,15 @@ def _refuse(path: str, why: str) -> NoReturn:
 
 
 # --- from the provider -------------------------------------------------------------------------------------------
+
+
+def refusal(reply: WireReply) -> ProviderError:
+    """Return the error of a reply outside 2xx, with the provider's own words where it has some."""
+    try:
+        problem = str(_object(reply.body)["problem"])
+    except (ProtocolError, KeyError):
+        problem = f"the provider answered {reply.status}"
+    return error_class_for_status(reply.status)(problem, status=reply.status)
 
 
 def _finish_reason(answer: Mapping[str, Any]) -> FinishReason:

@@ -11,7 +11,10 @@ PLUGIN_API = (1, 0)
 class AcmeConnection(Connection):
     """Where the server is."""
 
-    base_url: str = Field("https://api.acme.example", description="the server's address, without a path")
+    base_url: str = Field(
+        "https://api.acme.example",
+        description="the server's address, without a path",
+    )
 
 
 @hookimpl

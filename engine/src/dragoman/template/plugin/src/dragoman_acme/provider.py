@@ -11,5 +11,6 @@ class AcmeProvider(Provider):
     """The provider ``acme``."""
 
     def open(self, target: Target, context: Context) -> Session:
+        codec = AcmeCodec(target.connection.base_url, target.model)
         authorizer = HeaderKey(context, target.credentials["api_key"])
-        return context.codec_session(AcmeCodec(target.connection.base_url, target.model), authorizer)
+        return context.codec_session(codec, authorizer)

@@ -1,0 +1,1 @@
+"""Dragoman's plugin for any JSON-over-HTTP endpoint."""
