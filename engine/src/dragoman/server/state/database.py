@@ -143,7 +143,7 @@ def reason_of(error: BaseException) -> str:
 
 def _create_engine(url: URL, *, is_sqlite: bool, **pool: Any) -> AsyncEngine:
     if is_sqlite:
-        Path(url.database or "").parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        _make_folder(Path(url.database or "").parent)
         arguments: dict[str, Any] = {}
     else:
         _require_asyncpg()
@@ -160,6 +160,14 @@ def _create_engine(url: URL, *, is_sqlite: bool, **pool: Any) -> AsyncEngine:
         event.listen(engine.sync_engine, "connect", _prepare_sqlite)
         event.listen(engine.sync_engine, "begin", _begin_sqlite)
     return engine
+
+
+def _make_folder(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    except OSError as error:
+        what = f"the database's folder {folder} cannot be made: {error.strerror}"
+        raise StateError(what, hint="set store.directory to a folder that this process may write") from None
 
 
 def _json_text(value: Any) -> str:
