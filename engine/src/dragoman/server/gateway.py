@@ -149,7 +149,9 @@ class Gateway:
 
     def _control_plane(self) -> Door:
         if self._control is None:
-            raise Refusal(404, "unknown_url", "the control API is not served here")
+            from dragoman.server.control import ControlPlane  # most processes answer models' calls alone
+
+            self._control = ControlPlane(self.engine, self.state).answer
         return self._control
 
     # --- calls ---------------------------------------------------------------------------------------------------
