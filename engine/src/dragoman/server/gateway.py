@@ -115,7 +115,7 @@ class Gateway:
     async def _fail(self, exchange: Exchange, error: Exception) -> None:
         role = exchange.caller.role if exchange.caller else "user"
         refusal = refusal_of(error, role)
-        if refusal.code == "internal":
+        if refusal.code == "internal" and refusal is not error:  # a call has told of it already
             logger.error("request %s failed", exchange.request_id, exc_info=error)
         if exchange.has_begun:
             exchange.error_code = refusal.code
