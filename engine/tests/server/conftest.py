@@ -15,6 +15,8 @@ from dragoman.server.serving import _config, _listen
 from dragoman.settings import Settings
 from dragoman.testing.upstream import Upstream
 
+from .databases import cluster, database_url, new_cluster, postgresql_programs  # noqa: F401  (fixtures)
+
 PATIENCE_S = 30
 
 SCRIPTED_PLUGIN = '''
