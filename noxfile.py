@@ -45,7 +45,7 @@ def lint(session: nox.Session) -> None:
 def types(session: nox.Session) -> None:
     """Check types with mypy in strict mode: the engine, every plugin, and the template for new plugins."""
     template = _new_plugin(session, "acme", _scratch(session))
-    session.install(*_tools("types"), "./engine[server,testing]", *_plugins_with_langchain())
+    session.install(*_tools("types"), "./engine[langchain,server,testing]", *_plugins_with_langchain())
     sources = [*SOURCES, str(template / "src")]
     session.run("mypy", *sources, *session.posargs, env={"MYPYPATH": os.pathsep.join(sources)})
 
@@ -67,9 +67,8 @@ def floors(session: nox.Session) -> None:
 @nox.session
 def tests(session: nox.Session) -> None:
     """Run every test, with all plugins and their LangChain doors installed."""
-    session.install(
-        *_tools("test"), "./engine[server,testing]", *_plugins_with_langchain(), *_test_needs(*PLUGINS.values())
-    )
+    tools = [*_tools("test"), *_tools("langchain"), *_test_needs(*PLUGINS.values())]
+    session.install(*tools, "./engine[langchain,server,testing]", *_plugins_with_langchain())
     session.run("pytest", *session.posargs)
 
 
@@ -115,7 +114,8 @@ def lowest(session: nox.Session) -> None:
 @nox.session
 def docs(session: nox.Session) -> None:
     """Run the code blocks of README.md, ARCHITECTURE.md and docs/; `tests` does it too."""
-    session.install(*_tools("test"), "./engine[server,testing]", *map(_path, PLUGINS.values()))
+    tools = [*_tools("test"), *_tools("langchain")]
+    session.install(*tools, "./engine[langchain,server,testing]", *map(_path, PLUGINS.values()))
     session.run("pytest", "tests/test_docs.py", *session.posargs)
 
 
