@@ -16,6 +16,7 @@ from dragoman.catalog import Saved
 from dragoman.documents import SUFFIXES
 from dragoman.engine import Engine
 from dragoman.merge import Layer
+from dragoman.server.state.repeating import Repeating
 from dragoman.server.state.store import ADAPTER, INFERENCE, Revision, Store
 
 logger = logging.getLogger("dragoman.state")
@@ -41,7 +42,9 @@ class SavedDocuments:
 
     async def aclose(self) -> None:
         """Stop."""
-        await _stop(self._task)
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
 
     async def _follow(self, changes: AsyncGenerator[None, None]) -> None:
         async with aclosing(changes):
@@ -60,35 +63,34 @@ class ConfigurationFiles:
 
     def __init__(self, engine: Engine, interval_s: float) -> None:
         self._engine = engine
-        self._interval_s = interval_s
         self._known: dict[Path, tuple[os.stat_result, bytes]] = {}
-        self._task: asyncio.Task[None] | None = None
+        self._seen: Mapping[Path, bytes] = {}
+        self._repeating = Repeating("dragoman-state-files", self._look, interval_s) if interval_s else None
         #: Why the files could not be read again at all; ``None``: they could.
         self.problem: str | None = None
 
     async def start(self) -> None:
         """Remember how the files are, and look in the background; not at all where the interval is 0."""
-        if self._interval_s:
-            seen = await asyncio.to_thread(self._contents)
-            self._task = asyncio.create_task(self._watch(seen), name="dragoman-state-files")
+        if self._repeating is not None:
+            self._seen = await asyncio.to_thread(self._contents)
+            self._repeating.start()
 
     async def aclose(self) -> None:
         """Stop."""
-        await _stop(self._task)
+        if self._repeating is not None:
+            await self._repeating.aclose()
 
-    async def _watch(self, seen: Mapping[Path, bytes]) -> None:
-        while True:
-            await asyncio.sleep(self._interval_s)
-            try:
-                found = await asyncio.to_thread(self._contents)
-                if found != seen:
-                    logger.info("the configuration's files have changed and are read again")
-                    await self._engine.reload()
-                seen, self.problem = found, None
-            except Exception as error:
-                if self.problem is None:
-                    logger.exception("the configuration's files could not be read again; what was read before holds")
-                self.problem = f"{type(error).__name__}: {error}"
+    async def _look(self) -> None:
+        try:
+            found = await asyncio.to_thread(self._contents)
+            if found != self._seen:
+                logger.info("the configuration's files have changed and are read again")
+                await self._engine.reload()
+            self._seen, self.problem = found, None
+        except Exception as error:
+            if self.problem is None:
+                logger.exception("the configuration's files could not be read again; what was read before holds")
+            self.problem = f"{type(error).__name__}: {error}"
 
     def _contents(self) -> dict[Path, bytes]:
         """Return a fingerprint of each file's content; a file is read only where its time or size has changed."""
@@ -125,9 +127,3 @@ def _fingerprint(path: Path, known: tuple[os.stat_result, bytes] | None) -> tupl
 
 def _times(found: os.stat_result) -> tuple[int, ...]:
     return found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns
-
-
-async def _stop(task: asyncio.Task[None] | None) -> None:
-    if task is not None:
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
