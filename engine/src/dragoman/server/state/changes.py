@@ -69,8 +69,12 @@ class Changes:
         self.problem: str | None = None
 
     def subscribe(self, topic: str, refresh: Refresh) -> None:
-        """Call ``refresh`` after every change under a topic, and once at the start."""
+        """Call ``refresh`` after every change under a topic, and once at the start; in the order of subscribing."""
         self._subscribers.setdefault(topic, []).append(refresh)
+
+    def unsubscribe(self, topic: str, refresh: Refresh) -> None:
+        """Call it no more; one that was never subscribed is no error."""
+        self._subscribers[topic] = [known for known in self._subscribers.get(topic, ()) if known != refresh]
 
     async def watch(self, topic: str) -> AsyncGenerator[None, None]:
         """Yield once at the start, and after every change under a topic, when it has been read; several may be one."""
@@ -100,7 +104,7 @@ class Changes:
                 rows = (await connection.execute(select(tables.changes.c.topic, tables.changes.c.number))).all()
             for topic, number in rows:
                 if self._seen.get(topic) != number:
-                    for refresh in self._subscribers.get(topic, ()):
+                    for refresh in tuple(self._subscribers.get(topic, ())):
                         await refresh()
                     self._seen[topic] = number
                     self._refreshed.pop(topic, asyncio.Event()).set()

@@ -8,16 +8,16 @@ import hashlib
 import logging
 import os
 import time
-from collections.abc import AsyncGenerator, Mapping
-from contextlib import aclosing
+from collections.abc import Mapping
 from pathlib import Path
 
 from dragoman.catalog import Saved
 from dragoman.documents import SUFFIXES
 from dragoman.engine import Engine
 from dragoman.merge import Layer
+from dragoman.server.state.changes import Changes
 from dragoman.server.state.repeating import Repeating
-from dragoman.server.state.store import ADAPTER, INFERENCE, Revision, Store
+from dragoman.server.state.store import ADAPTER, INFERENCE, TOPIC, Revision, Store
 
 logger = logging.getLogger("dragoman.state")
 
@@ -26,33 +26,30 @@ YOUNG_S = 2.0
 
 
 class SavedDocuments:
-    """Lays what the store holds over the engine's files, now and after every change by any process."""
+    """Lays what the store holds over the engine's files, now and after every change by any process.
 
-    def __init__(self, engine: Engine, store: Store) -> None:
+    Who saves a document finds it in the engine when saving returns.
+    """
+
+    def __init__(self, engine: Engine, store: Store, changes: Changes) -> None:
         self._engine = engine
         self._store = store
-        self._task: asyncio.Task[None] | None = None
+        self._changes = changes
 
     async def start(self) -> None:
-        """Hand over what is saved now, and go on in the background."""
-        changes = self._store.watch()
-        await anext(changes)
+        """Hand over what is saved now, and go on with every change."""
+        self._changes.subscribe(TOPIC, self._take)
         await self._engine.use_saved(saved_of(self._store))
-        self._task = asyncio.create_task(self._follow(changes), name="dragoman-state-saved")
 
-    async def aclose(self) -> None:
-        """Stop."""
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
+    def stop(self) -> None:
+        """Follow no further change."""
+        self._changes.unsubscribe(TOPIC, self._take)
 
-    async def _follow(self, changes: AsyncGenerator[None, None]) -> None:
-        async with aclosing(changes):
-            async for _ in changes:
-                try:
-                    await self._engine.use_saved(saved_of(self._store))
-                except Exception:
-                    logger.exception("saved documents could not be taken over; the next change tries again")
+    async def _take(self) -> None:
+        try:
+            await self._engine.use_saved(saved_of(self._store))
+        except Exception:
+            logger.exception("saved documents could not be taken over; the next change tries again")
 
 
 class ConfigurationFiles:
