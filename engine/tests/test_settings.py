@@ -178,6 +178,39 @@ WRITTEN: dict[str, tuple[str, str, dict[str, Any]]] = {
         '["e.internal:8000"]',
         {"network": {"allowed_hosts": ["10.0.0.0/8"]}},
     ),
+    "policy.rules": (
+        '[[policy.rules]]\npaths = ["f"]\nrole = "user"',
+        '[{"paths": ["e"], "role": "user"}]',
+        {"policy": {"rules": [{"paths": ["flag"], "role": "user"}]}},
+    ),
+    "policy.identities": (
+        '[[policy.identities]]\npath = "p"\nvalue = "f"',
+        '[{"path": "p", "value": "e"}]',
+        {"policy": {"identities": [{"path": "p", "value": "flag"}]}},
+    ),
+    "policy.secrets": ('[policy]\nsecrets = ["f"]', '["e"]', {"policy": {"secrets": ["flag"]}}),
+    "policy.langchain_runtime": (
+        "[policy]\nlangchain_runtime = true",
+        "false",
+        {"policy": {"langchain_runtime": True}},
+    ),
+    "server.host": ('[server]\nhost = "f"', "e", {"server": {"host": "flag"}}),
+    "server.port": ("[server]\nport = 1", "2", {"server": {"port": 3}}),
+    "server.issuers": (
+        '[[server.issuers]]\nissuer = "f"\njwks_url = "https://i.test"\naudience = ["a"]',
+        '[{"issuer": "e", "jwks_url": "https://i.test", "audience": ["a"]}]',
+        {"server": {"issuers": [{"issuer": "flag", "jwks_url": "https://i.test", "audience": ["a"]}]}},
+    ),
+    "server.trusted_proxies": (
+        '[server]\ntrusted_proxies = ["10.0.0.0/8"]',
+        '["10.0.0.1"]',
+        {"server": {"trusted_proxies": ["::1"]}},
+    ),
+    "server.max_body_bytes": ("[server]\nmax_body_bytes = 2000", "2001", {"server": {"max_body_bytes": 2002}}),
+    "server.max_concurrency": ("[server]\nmax_concurrency = 10", "11", {"server": {"max_concurrency": 12}}),
+    "server.body_timeout_s": ("[server]\nbody_timeout_s = 1", "2", {"server": {"body_timeout_s": 3}}),
+    "server.write_timeout_s": ("[server]\nwrite_timeout_s = 1", "2", {"server": {"write_timeout_s": 3}}),
+    "server.grace_s": ("[server]\ngrace_s = 1", "2", {"server": {"grace_s": 3}}),
     "store.url": ('[store]\nurl = "sqlite:///f"', "sqlite:///e", {"store": {"url": "postgresql://me@flag/d"}}),
     "store.url_secret": ('[store]\nurl_secret = "f"', "e", {"store": {"url_secret": "flag"}}),
     "store.directory": ('[store]\ndirectory = "f"', "e", {"store": {"directory": "flag"}}),
@@ -186,6 +219,9 @@ WRITTEN: dict[str, tuple[str, str, dict[str, Any]]] = {
     "store.ledger_interval_s": ("[store]\nledger_interval_s = 1", "2", {"store": {"ledger_interval_s": 3}}),
     "store.ledger_sync": ('[store]\nledger_sync = "off"', "always", {"store": {"ledger_sync": "batch"}}),
 }
+
+#: Settings with fewer values than there are places to write one.
+FEW_VALUES = {"stage": 3, "policy.langchain_runtime": 2, "store.migrate": 2, "store.ledger_sync": 3}
 
 
 def test_the_table_of_precedence_has_every_setting() -> None:
@@ -204,7 +240,7 @@ def test_default_then_file_then_environment_then_flag(name: str, folder: Path, m
     seen.append(origin(Settings.load(**flags), name))
     assert [where for _, where in seen] == ["default", f"file {file}", f"environment {variable}", "flag"]
     values = [json.dumps(value) for value, _ in seen]
-    assert len(set(values)) == {"stage": 3, "store.migrate": 2, "store.ledger_sync": 3}.get(name, 4)
+    assert len(set(values)) == FEW_VALUES.get(name, 4)
 
 
 def test_a_flag_that_was_not_given_changes_nothing(folder: Path) -> None:

@@ -7,9 +7,7 @@ from typing import Any
 
 import pytest
 from dragoman import Engine, Settings
-from dragoman.calls import generate
 from dragoman.catalog import Catalog, Entry
-from dragoman.engine import _Asked
 from dragoman.errors import AddressRefusedError, DocumentError, SettingsError
 from dragoman.merge import Layer
 from dragoman.plugins import Plugins, load_plugins
@@ -102,9 +100,8 @@ def asking(**connection: Any) -> dict[str, Any]:
 
 
 async def ask(engine: Engine, adapter: Any, override: Any = None, *, trusted: bool) -> str:
-    asked = _Asked(adapter, "hello", None, None, override, {}, stream=False, trusted=trusted)
-    async with engine._planned(asked) as plan:
-        return (await generate(plan)).text
+    resolved = await engine.resolve(adapter, override, trusted=trusted)
+    return (await engine.chat(resolved, "hello")).text
 
 
 # --- calls -------------------------------------------------------------------------------------------------------

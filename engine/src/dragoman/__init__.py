@@ -37,12 +37,14 @@ if TYPE_CHECKING:
     from dragoman.messages import ToolChoice as ToolChoice
     from dragoman.messages import ToolResult as ToolResult
     from dragoman.messages import Video as Video
+    from dragoman.policy import Caller as Caller
     from dragoman.settings import Settings as Settings
     from dragoman.sync import SyncEngine as SyncEngine
 
 _HOMES = {
     "Adapter": "adapter",
     "Audio": "messages",
+    "Caller": "policy",
     "CachePoint": "messages",
     "Document": "messages",
     "DragomanError": "errors",

@@ -9,7 +9,7 @@ import threading
 import time
 import weakref
 from collections import OrderedDict
-from collections.abc import AsyncGenerator, Callable, Iterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
@@ -22,7 +22,7 @@ from dragoman import batches
 from dragoman.adapter import Adapter, Limits, Operation, PayloadMapping
 from dragoman.adapters import Adapters
 from dragoman.batches import TQ, Progress
-from dragoman.calls import ChatStream, Plan, Q, generate, redact_error
+from dragoman.calls import ChatStream, Observe, Plan, Q, generate, redact_error
 from dragoman.catalog import Catalog, Saved, load_catalog
 from dragoman.constraints import apply_constraints, refuse_long_texts, refuse_undeclared, streams
 from dragoman.errors import DocumentError, DragomanError, Problem, SettingsError, UnsupportedError
@@ -38,6 +38,7 @@ from dragoman.messages import (
     tools_from,
 )
 from dragoman.plugins import Plugins, load_plugins
+from dragoman.policy import Caller, Change, Policy, Rights
 from dragoman.provider import (
     Authorizer,
     CallObservation,
@@ -77,6 +78,7 @@ logger = logging.getLogger("dragoman")
 
 A = ParamSpec("A")
 T = TypeVar("T")
+K = TypeVar("K")
 
 MAX_THREADS = 16
 MAX_RESOLVED = 1024
@@ -96,17 +98,38 @@ class DryRun:
     reports: tuple[Report, ...] = ()
 
 
+class PrivilegedChange(NamedTuple):
+    """A caller's change of fields that are open to administrators only, unless the deployment says otherwise."""
+
+    caller: Caller
+    adapter: str | None
+    changes: tuple[Change, ...]
+
+
 class Engine:
     """Calls models through adapters.
 
     One engine serves any number of adapters, tasks, threads and event loops; it opens nothing before the first call.
     Close it with :meth:`aclose`, or use it as ``async with``; at the end of ``asyncio.run``, and when the engine is
     dropped, connections close by themselves.
+
+    Args:
+        settings: The deployment's settings; ``None`` = the defaults.
+        plugins: The plugins to use; ``None`` = all that are installed and allowed by the settings.
+        audit: Told of every change of a privileged field that a caller makes and may make, before the call is made.
     """
 
-    def __init__(self, settings: Settings | None = None, *, plugins: Plugins | None = None) -> None:
+    def __init__(
+        self,
+        settings: Settings | None = None,
+        *,
+        plugins: Plugins | None = None,
+        audit: Callable[[PrivilegedChange], Awaitable[None]] | None = None,
+    ) -> None:
         self.settings = settings or Settings()
         self.adapters = Adapters(self)
+        self.policy = Policy(self.settings.stage, self.settings.policy)
+        self._audit = audit
         self._loading = threading.RLock()
         self._plugins = plugins
         self._secrets: SecretStore | None = None
@@ -142,68 +165,84 @@ class Engine:
 
     async def chat(
         self,
-        adapter: AdapterLike | None,
+        adapter: AdapterLike | Resolved | None,
         messages: MessagesLike,
         *,
         tools: Sequence[ToolLike] | None = None,
         tool_choice: ToolChoiceLike | None = None,
         override: Mapping[str, Any] | None = None,
+        caller: Caller | None = None,
+        observe: Observe | None = None,
         **inference: Any,
     ) -> Response:
         """Answer a conversation.
 
         Args:
             adapter: A name or alias, or a whole document that is saved nowhere; ``None`` takes the default adapter.
+                What :meth:`resolve` returned is called as it is: ``override``, ``caller`` and ``inference`` were given
+                there.
             messages: A string (one user message), messages, or OpenAI-shaped dicts.
             tools: Tools that the model may call, as values or OpenAI-shaped dicts.
             tool_choice: ``auto``, ``none``, ``required``, or a tool's name.
             override: One more layer of the adapter document, for this call only.
+            caller: On whose behalf the call is made: the policy decides what they may override. ``None`` is the
+                embedding program itself, which may do anything.
+            observe: Told of this call's start and end, beside the plugins' observers; it must not raise.
             inference: Inference settings of this call, for example ``temperature=0``.
 
         Raises:
             DragomanError: one tree; see :mod:`dragoman.errors`.
         """
-        asked = _Asked(adapter, messages, tools, tool_choice, override, inference, stream=False)
+        asked = _Asked(
+            _Wanted(adapter, override, inference, caller, observe), messages, tools, tool_choice, stream=False
+        )
         async with self._planned(asked) as plan:
             return await generate(plan)
 
     def stream(
         self,
-        adapter: AdapterLike | None,
+        adapter: AdapterLike | Resolved | None,
         messages: MessagesLike,
         *,
         tools: Sequence[ToolLike] | None = None,
         tool_choice: ToolChoiceLike | None = None,
         override: Mapping[str, Any] | None = None,
+        caller: Caller | None = None,
+        observe: Observe | None = None,
         **inference: Any,
     ) -> ChatStream:
         """Answer a conversation event by event; the arguments are those of :meth:`chat`."""
-        asked = _Asked(adapter, messages, tools, tool_choice, override, inference, stream=True)
+        asked = _Asked(
+            _Wanted(adapter, override, inference, caller, observe), messages, tools, tool_choice, stream=True
+        )
         return ChatStream(self._planned(asked))
 
     async def dry_run(
         self,
-        adapter: AdapterLike | None,
+        adapter: AdapterLike | Resolved | None,
         messages: MessagesLike,
         *,
         tools: Sequence[ToolLike] | None = None,
         tool_choice: ToolChoiceLike | None = None,
         override: Mapping[str, Any] | None = None,
+        caller: Caller | None = None,
         stream: bool = False,
         **inference: Any,
     ) -> DryRun:
         """Return the exact request that :meth:`chat` or :meth:`stream` would send, and send nothing."""
-        asked = _Asked(adapter, messages, tools, tool_choice, override, inference, stream)
+        asked = _Asked(_Wanted(adapter, override, inference, caller, None), messages, tools, tool_choice, stream)
         async with self._planned(asked) as plan:
             return await self._dry(plan, plan.request)
 
     async def embed(
         self,
-        adapter: AdapterLike | None,
+        adapter: AdapterLike | Resolved | None,
         texts: str | Sequence[str],
         *,
         purpose: Purpose | None = None,
         override: Mapping[str, Any] | None = None,
+        caller: Caller | None = None,
+        observe: Observe | None = None,
         progress: Progress | None = None,
         **inference: Any,
     ) -> EmbedResponse:
@@ -215,6 +254,7 @@ class Engine:
             purpose: Whether the texts are documents to be found, or queries that look for some. Providers that make
                 no difference embed both alike; ``inference.input_type`` wins.
             override: One more layer of the adapter document, for this call only.
+            caller: On whose behalf; see :meth:`chat`.
             progress: Called with the number of texts that are done and of all texts, after each request.
             inference: Settings of this call, for example ``dimensions=256``.
 
@@ -225,17 +265,21 @@ class Engine:
         Raises:
             DragomanError: Nothing could be embedded; one tree, see :mod:`dragoman.errors`.
         """
-        async with self._planned_texts(_to_embed(adapter, texts, purpose, override, inference)) as plan:
+        async with self._planned_texts(
+            _to_embed(_Wanted(adapter, override, inference, caller, observe), texts, purpose)
+        ) as plan:
             return await batches.embed(plan, progress)
 
     async def rerank(
         self,
-        adapter: AdapterLike | None,
+        adapter: AdapterLike | Resolved | None,
         query: str,
         documents: Sequence[str],
         *,
         top_n: int | None = None,
         override: Mapping[str, Any] | None = None,
+        caller: Caller | None = None,
+        observe: Observe | None = None,
         progress: Progress | None = None,
         **inference: Any,
     ) -> RerankResponse:
@@ -249,35 +293,39 @@ class Engine:
 
         The other arguments, the failures and the errors are those of :meth:`embed`.
         """
-        asked = _to_rerank(adapter, query, documents, top_n=top_n, override=override, inference=inference)
+        asked = _to_rerank(_Wanted(adapter, override, inference, caller, observe), query, documents, top_n)
         async with self._planned_texts(asked) as plan:
             return await batches.rerank(plan, progress)
 
     async def embed_dry_run(
         self,
-        adapter: AdapterLike | None,
+        adapter: AdapterLike | Resolved | None,
         texts: str | Sequence[str],
         *,
         purpose: Purpose | None = None,
         override: Mapping[str, Any] | None = None,
+        caller: Caller | None = None,
         **inference: Any,
     ) -> DryRun:
         """Return the first request that :meth:`embed` would send, and send nothing."""
-        async with self._planned_texts(_to_embed(adapter, texts, purpose, override, inference)) as plan:
+        async with self._planned_texts(
+            _to_embed(_Wanted(adapter, override, inference, caller, None), texts, purpose)
+        ) as plan:
             return await self._dry_first(plan)
 
     async def rerank_dry_run(
         self,
-        adapter: AdapterLike | None,
+        adapter: AdapterLike | Resolved | None,
         query: str,
         documents: Sequence[str],
         *,
         top_n: int | None = None,
         override: Mapping[str, Any] | None = None,
+        caller: Caller | None = None,
         **inference: Any,
     ) -> DryRun:
         """Return the first request that :meth:`rerank` would send, and send nothing."""
-        asked = _to_rerank(adapter, query, documents, top_n=top_n, override=override, inference=inference)
+        asked = _to_rerank(_Wanted(adapter, override, inference, caller, None), query, documents, top_n)
         async with self._planned_texts(asked) as plan:
             return await self._dry_first(plan)
 
@@ -287,20 +335,38 @@ class Engine:
         override: Mapping[str, Any] | None = None,
         inference: Mapping[str, Any] | None = None,
         *,
+        caller: Caller | None = None,
         trusted: bool = True,
     ) -> Resolved:
         """Return the effective adapter, with the origin of every value; what a call would use.
 
-        ``trusted`` is false where the override, or the adapter as a document, is an API caller's: what it says about
-        the connection then leads to the public internet and to ``network.allowed_hosts``, and nowhere else.
+        Args:
+            adapter: As in :meth:`chat`; ``override`` likewise.
+            override: One more layer.
+            inference: The call's own settings, the topmost layer.
+            caller: On whose behalf; the policy decides what they may override, and nothing of theirs is trusted.
+            trusted: False where the override, or the adapter as a document, is an API caller's: what it says about the
+                connection then leads to the public internet and to ``network.allowed_hosts``, and nowhere else.
+
+        Raises:
+            PolicyError: The caller may not change what ``override``, ``inference`` or the document change.
         """
         snapshot = await self._current()
         if adapter is None:
             adapter = self._default_adapter(snapshot.catalog)
-        return snapshot.resolve(self.plugins, adapter, override, inference, trusted=trusted)
+        if caller is None:
+            return snapshot.resolve(self.plugins, adapter, override, inference, trusted=trusted)
+        resolved, changes = snapshot.resolve_for(
+            caller, self.policy, self.plugins, adapter, override=override, inference=inference
+        )
+        if changes and self._audit is not None:
+            await self._audit(PrivilegedChange(caller, resolved.name, changes))
+        return resolved
 
     async def langchain_model(self, adapter: AdapterLike | None, override: Mapping[str, Any] | None = None) -> Any:
-        """Return the provider's own LangChain chat model for an adapter, configured explicitly and in full.
+        """Return the provider's own LangChain class for an adapter, configured explicitly and in full.
+
+        A chat model; for an adapter that embeds an ``Embeddings``, for one that ranks a ``BaseDocumentCompressor``.
 
         Raises:
             UnsupportedError: The provider has no LangChain class, its package is not installed, or it makes nothing of
@@ -385,7 +451,7 @@ class Engine:
         choice = tool_choice_from(asked.tool_choice)
         if choice is not None and choice.mode in ("required", "tool") and not tools:
             raise UnsupportedError("a tool call is demanded and no tool is given", path="tool_choice")
-        resolved = await self.resolve(asked.adapter, asked.override, asked.inference, trusted=asked.trusted)
+        resolved = await self._resolved(asked.wanted)
         _refuse_other_operation(resolved, "chat")
         request = ChatRequest(messages, resolved.settings, tools, choice, asked.stream)
         refuse_undeclared(resolved, request)
@@ -393,19 +459,32 @@ class Engine:
             with self._redacting():
                 request, reports = await apply_constraints(resolved, request, lease.session)
             session = lease.session if streams(resolved) else WholeAnswers(lease.session)
-            yield await self._plan(resolved, lease, session, request, reports)
+            yield await self._plan(resolved, lease, session, request, reports=reports, observe=asked.wanted.observe)
 
     @asynccontextmanager
     async def _planned_texts(self, asked: _AskedTexts[TQ]) -> AsyncGenerator[Plan[TQ], None]:
         """Resolve an adapter for texts and hold its session open until the call is over."""
-        resolved = await self.resolve(asked.adapter, asked.override, asked.inference, trusted=asked.trusted)
+        resolved = await self._resolved(asked.wanted)
         _refuse_other_operation(resolved, asked.operation)
         refuse_long_texts(resolved, asked.texts)
         async with await self._lease(resolved) as lease:
-            yield await self._plan(resolved, lease, lease.session, asked.make_request(resolved.settings))
+            request = asked.make_request(resolved.settings)
+            yield await self._plan(resolved, lease, lease.session, request, observe=asked.wanted.observe)
+
+    async def _resolved(self, wanted: _Wanted) -> Resolved:
+        if isinstance(wanted.adapter, Resolved):
+            return wanted.adapter
+        return await self.resolve(wanted.adapter, wanted.override, wanted.inference, caller=wanted.caller)
 
     async def _plan(
-        self, resolved: Resolved, lease: Lease, session: Session, request: Q, reports: Sequence[Report] = ()
+        self,
+        resolved: Resolved,
+        lease: Lease,
+        session: Session,
+        request: Q,
+        *,
+        reports: Sequence[Report] = (),
+        observe: Observe | None,
     ) -> Plan[Q]:
         store = await self._store()
         return Plan(
@@ -416,7 +495,7 @@ class Engine:
             reports=(*resolved.reports, *reports),
             reread_secrets=functools.partial(store.reread, store.revision),
             redact=store.redact,
-            observe=self._observe if self.plugins.observers else None,
+            observe=self._observers(observe),
         )
 
     async def _dry(self, plan: Plan[Q], request: Q, reports: Sequence[Report] = ()) -> DryRun:
@@ -501,6 +580,16 @@ class Engine:
         provider = await self.run_blocking(import_provider, description)
         return self._providers.setdefault(description.kind, provider)
 
+    def _observers(self, own: Observe | None) -> Observe | None:
+        if not self.plugins.observers or own is None:
+            return own or (self._observe if self.plugins.observers else None)
+
+        def both(call: CallObservation) -> None:
+            own(call)
+            self._observe(call)
+
+        return both
+
     def _observe(self, call: CallObservation) -> None:
         for name, observer in self.plugins.observers:
             try:
@@ -518,65 +607,46 @@ class Engine:
             raise
 
 
-class _Asked(NamedTuple):
-    """What a caller asked for, as it came; ``trusted`` is false for a caller of an API (see :meth:`Engine.resolve`)."""
+class _Wanted(NamedTuple):
+    """Which adapter a caller asked for, and what they put on it."""
 
-    adapter: AdapterLike | None
+    adapter: AdapterLike | Resolved | None
+    override: Mapping[str, Any] | None
+    inference: Mapping[str, Any]
+    caller: Caller | None
+    observe: Observe | None
+
+
+class _Asked(NamedTuple):
+    """What a caller asked for, as it came."""
+
+    wanted: _Wanted
     messages: MessagesLike
     tools: Sequence[ToolLike] | None
     tool_choice: ToolChoiceLike | None
-    override: Mapping[str, Any] | None
-    inference: Mapping[str, Any]
     stream: bool
-    trusted: bool = True
 
 
 @dataclass(frozen=True, slots=True)
 class _AskedTexts(Generic[TQ]):
-    """What a caller asked to be done with texts; ``trusted`` as in :class:`_Asked`."""
+    """What a caller asked to be done with texts."""
 
     operation: Operation
-    adapter: AdapterLike | None
-    override: Mapping[str, Any] | None
-    inference: Mapping[str, Any]
+    wanted: _Wanted
     texts: Sequence[str]
     make_request: Callable[[CallSettings[Any]], TQ]
-    trusted: bool = True
 
 
-def _to_embed(
-    adapter: AdapterLike | None,
-    texts: str | Sequence[str],
-    purpose: Purpose | None,
-    override: Mapping[str, Any] | None,
-    inference: Mapping[str, Any],
-) -> _AskedTexts[EmbedRequest]:
+def _to_embed(wanted: _Wanted, texts: str | Sequence[str], purpose: Purpose | None) -> _AskedTexts[EmbedRequest]:
     given = texts_from(texts, "texts")
-    return _AskedTexts(
-        "embed", adapter, override, inference, given, lambda settings: EmbedRequest(given, settings, purpose)
-    )
+    return _AskedTexts("embed", wanted, given, lambda settings: EmbedRequest(given, settings, purpose))
 
 
-def _to_rerank(
-    adapter: AdapterLike | None,
-    query: str,
-    documents: Sequence[str],
-    *,
-    top_n: int | None,
-    override: Mapping[str, Any] | None,
-    inference: Mapping[str, Any],
-) -> _AskedTexts[RerankRequest]:
+def _to_rerank(wanted: _Wanted, query: str, documents: Sequence[str], top_n: int | None) -> _AskedTexts[RerankRequest]:
     if top_n is not None and top_n < 1:
         raise UnsupportedError("at least 1 is expected, or none for all", path="top_n")
     (asked,), given = texts_from(query, "query"), texts_from(documents, "documents")
-    return _AskedTexts(
-        "rerank",
-        adapter,
-        override,
-        inference,
-        (asked, *given),
-        lambda settings: RerankRequest(asked, given, settings, top_n),
-    )
+    return _AskedTexts("rerank", wanted, (asked, *given), lambda settings: RerankRequest(asked, given, settings, top_n))
 
 
 def _refuse_other_operation(resolved: Resolved, operation: Operation) -> None:
@@ -598,6 +668,29 @@ class _Snapshot:
         self.saved = saved
         self.catalog = files.with_saved(saved)
         self._resolved: OrderedDict[bytes, Resolved] = OrderedDict()
+        self._allowed: OrderedDict[tuple[Rights, bytes], tuple[Resolved, tuple[Change, ...]]] = OrderedDict()
+
+    def resolve_for(
+        self,
+        caller: Caller,
+        policy: Policy,
+        plugins: Plugins,
+        adapter: AdapterLike,
+        *,
+        override: Mapping[str, Any] | None,
+        inference: Mapping[str, Any] | None,
+    ) -> tuple[Resolved, tuple[Change, ...]]:
+        """Return what a caller may call, and the privileged fields that are changed for it."""
+        key = (caller.rights, _asked_key(adapter, override, inference, trusted=False) or b"")
+        found = self._allowed.get(key)
+        if found is None:
+            changes = policy.check(
+                caller.rights, self.catalog, plugins, adapter, override=override, inference=inference
+            )
+            found = self.resolve(plugins, adapter, override, inference, trusted=False), changes
+            if key[1]:
+                _keep(self._allowed, key, found)
+        return found
 
     def resolve(
         self,
@@ -608,18 +701,31 @@ class _Snapshot:
         *,
         trusted: bool,
     ) -> Resolved:
-        named = adapter.as_document() if isinstance(adapter, Adapter) else adapter
-        try:
-            key = orjson.dumps((named, override, inference, trusted))
-        except TypeError:  # not JSON: resolving says what is wrong with it
+        key = _asked_key(adapter, override, inference, trusted=trusted)
+        if key is None:
             return resolve(self.catalog, plugins, adapter, override, inference, trusted=trusted)
         found = self._resolved.get(key)
         if found is None:
             found = resolve(self.catalog, plugins, adapter, override, inference, trusted=trusted)
-            self._resolved[key] = found
-            if len(self._resolved) > MAX_RESOLVED:
-                self._resolved.popitem(last=False)
+            _keep(self._resolved, key, found)
         return found
+
+
+def _asked_key(
+    adapter: AdapterLike, override: Mapping[str, Any] | None, inference: Mapping[str, Any] | None, *, trusted: bool
+) -> bytes | None:
+    """Return what was asked as bytes; ``None`` where it is not JSON: resolving says what is wrong with it."""
+    named = adapter.as_document() if isinstance(adapter, Adapter) else adapter
+    try:
+        return orjson.dumps((named, override, inference, trusted))
+    except TypeError:
+        return None
+
+
+def _keep(kept: OrderedDict[K, T], key: K, value: T) -> None:
+    kept[key] = value
+    if len(kept) > MAX_RESOLVED:
+        kept.popitem(last=False)
 
 
 class _Context:

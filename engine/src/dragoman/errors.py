@@ -88,11 +88,10 @@ class Problem:
         return f"{text} ({self.hint})" if self.hint else text
 
 
-class DocumentError(DragomanError):
-    """An adapter document, or a change to one, does not hold; ``problems`` names every field at once."""
+class ProblemsError(DragomanError):
+    """Several fields of a document are at fault; ``problems`` names every one at once."""
 
-    code = "document"
-    default_http_status = 422
+    code = "problems"
 
     def __init__(self, subject: str, problems: Iterable[Problem]) -> None:
         self.subject = subject
@@ -102,6 +101,20 @@ class DocumentError(DragomanError):
     def as_dict(self) -> dict[str, Any]:
         problems = [{"path": p.path, "message": p.message, "hint": p.hint} for p in self.problems]
         return {**super().as_dict(), "problems": problems}
+
+
+class DocumentError(ProblemsError):
+    """An adapter document, or a change to one, does not hold."""
+
+    code = "document"
+    default_http_status = 422
+
+
+class PolicyError(ProblemsError):
+    """A caller may not change what it asked to change."""
+
+    code = "policy"
+    default_http_status = 403
 
 
 class MessageError(DragomanError):
@@ -362,7 +375,7 @@ class RevisionConflictError(DragomanError):
     code = "revision_conflict"
     default_http_status = 412
 
-    def __init__(self, message: str, *, current_revision: int, hint: str | None = None) -> None:
+    def __init__(self, message: str, *, current_revision: int = 0, hint: str | None = None) -> None:
         super().__init__(message, hint=hint)
         self.current_revision = current_revision
 

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import AsyncGenerator, Awaitable, Callable, Hashable, Iterable, Mapping, Sequence
+from contextlib import aclosing
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Generic, Literal, NamedTuple, ParamSpec, Protocol, TypeVar
 
@@ -45,10 +46,29 @@ I_co = TypeVarWithDefault("I_co", bound=InferenceSettings, default=Inference, co
 # --- what a plugin describes -------------------------------------------------------------------------------------
 
 
+class Identity(NamedTuple):
+    """A field of a connection by which calls take on another identity, such as the ARN of a role to assume.
+
+    A caller may change it only to what the deployment's allow list holds, whatever else the policy allows.
+
+    Args:
+        path: The field, dotted, from the connection on; ``*`` stands for one place of a list: ``roles.*.arn``.
+        prescribed: Fields beside it that the allow list prescribes along with the value: ``external_id``.
+    """
+
+    path: str
+    prescribed: tuple[str, ...] = ()
+
+
 class Connection(BaseModel):
-    """Base of a provider's connection model: unknown members are refused, values never change."""
+    """Base of a provider's connection model: unknown members are refused, values never change.
+
+    ``identities`` names the fields that take on another identity; see :class:`Identity`.
+    """
 
     model_config = {"extra": "forbid", "frozen": True, "protected_namespaces": ()}
+
+    identities: ClassVar[tuple[Identity, ...]] = ()
 
 
 class Shown:
@@ -248,7 +268,8 @@ class Tls:
 class Target:
     """What a session is opened for: the part of the effective document that decides where calls go.
 
-    Two adapters with equal targets share a session; everything else comes with each request. ``base_model`` is the
+    Two adapters with equal targets share a session; everything else comes with each request. A server's address is made
+    of ``connection`` and nothing else, so that whoever may choose a model chooses no server. ``base_model`` is the
     model behind ``model``, for facts about it only: it is never sent.
     """
 
@@ -467,6 +488,11 @@ class Payload(Protocol):
         ...
 
     @property
+    def stream_accept(self) -> str:
+        """The type of answer to ask for where it is to come in pieces, for endpoints that choose by it."""
+        ...
+
+    @property
     def streams(self) -> bool:
         """Whether answers come in pieces; where not, a stream is one whole answer at its end."""
         ...
@@ -647,6 +673,15 @@ class Session:
         """Yield the answer's events, as :mod:`dragoman.events` orders them. Closing it stops the provider's work."""
         raise UnsupportedError(f"{type(self).__name__} answers no chat")
 
+    async def arrivals(self, request: ChatRequest) -> AsyncGenerator[Sequence[Event], None]:
+        """Yield the same events, those together that arrived together; by default each alone.
+
+        The engine reads answers this way: a wire that brings many events at once need not wait between them.
+        """
+        async with aclosing(self.stream(request)) as events:
+            async for event in events:
+                yield (event,)
+
     async def generate(self, request: ChatRequest) -> Response:
         """Return the whole answer; by default the collected stream."""
         collector = Collector()
@@ -703,15 +738,15 @@ class Provider:
 class LangChainProvider(Provider):
     """A provider that is one LangChain chat model: a subclass names the class, and that is all.
 
-    The model is built as :meth:`LangChainContext.chat_model` says, with what the adapter's ``connection`` sets as
-    further arguments. Describe it with ``native=False``.
+    The model is built as :meth:`LangChainContext.chat_model` says, with the members of the connection as further
+    arguments. Describe it with ``native=False``.
     """
 
     #: ``module:Class``, imported on first use.
     model_class: ClassVar[str]
 
     def langchain(self, target: Target, settings: CallSettings, context: LangChainContext) -> Any:
-        return context.chat_model(self.model_class, target, settings, target.connection.model_dump(exclude_unset=True))
+        return context.chat_model(self.model_class, target, settings, target.connection.model_dump(exclude_none=True))
 
 
 class LangChainContext(Protocol):

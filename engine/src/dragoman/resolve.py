@@ -114,12 +114,7 @@ def resolve(
         PluginError: No plugin brings the provider.
     """
     subject, layers = _layers_of(catalog, adapter, override, trusted=trusted)
-    above = [
-        Layer("override", override or {}, trusted),
-        Layer("call", {"inference": inference} if inference else {}, trusted),
-    ]
-    for layer in above:
-        check_document(layer.document, layer.origin)
+    above = _layers_above(override, inference, trusted=trusted)
     expanded = [part for layer in layers for part in _expand(catalog, layer)]
     expanded_above = [part for layer in above for part in _expand(catalog, layer)]
     before = merge(_over_settings(catalog, [*expanded, *expanded_above]))
@@ -142,7 +137,92 @@ def _paths_from(origins: set[str], merged: Merged, below: Path) -> list[Path]:
     return [path for path, origin in merged.origins.items() if origin in origins and path[: len(below)] == below]
 
 
+# --- what a change changes ---------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Expanded:
+    """Documents with bases, configurations and upstreams expanded, before rules act: what a policy compares.
+
+    Args:
+        written: The merged document, ``base`` and ``upstreams`` still in it.
+        effective: What a call would use, by the upstream it would take; ``None`` where the document names none.
+        bases: The adapters that it builds on, the nearest first.
+    """
+
+    written: Mapping[str, Any]
+    effective: Mapping[str | None, Mapping[str, Any]]
+    bases: tuple[str, ...]
+
+
+#: What there is where there is no adapter.
+NOTHING = Expanded({}, {None: {}}, ())
+
+
+def expand_both(
+    catalog: Catalog,
+    plugins: Plugins,
+    adapter: AdapterLike,
+    override: Mapping[str, Any] | None = None,
+    inference: Mapping[str, Any] | None = None,
+) -> tuple[Expanded, Expanded]:
+    """Return an adapter without and with what its caller adds; a whole document is all the caller's, but its base.
+
+    Raises:
+        AdapterNotFoundError, DocumentError: as in :func:`resolve`.
+    """
+    _, layers = _layers_of(catalog, adapter, override, trusted=False)
+    above = _layers_above(override, inference, trusted=False)
+    if isinstance(adapter, str):
+        own = _layers_of(catalog, adapter, None, trusted=False)[1]
+    else:
+        document = adapter.as_document() if isinstance(adapter, Adapter) else adapter
+        base = document.get("base")
+        own = _base_layers(catalog, base, ["(unsaved)"]) if base else []
+    return _expanded(catalog, plugins, own, []), _expanded(catalog, plugins, layers, above)
+
+
+def expand_named(catalog: Catalog, plugins: Plugins, name: str) -> Expanded:
+    """Return one adapter as it stands in a catalogue; raises as :func:`resolve` does."""
+    return _expanded(catalog, plugins, _layers_of(catalog, name, None, trusted=False)[1], [])
+
+
+def _expanded(catalog: Catalog, plugins: Plugins, layers: list[Layer], above: list[Layer]) -> Expanded:
+    below = [part for layer in layers for part in _expand(catalog, layer)]
+    upper = [part for layer in above for part in _expand(catalog, layer)]
+    written = merge(_over_settings(catalog, [*below, *upper])).document
+    effective: dict[str | None, Mapping[str, Any]] = {}
+    for name, patch in (written.get("upstreams") or {None: {}}).items():
+        patches = [] if name is None else _expand(catalog, _upstream_layer(name, patch, trusted=False))
+        whole = _over_settings(catalog, [*below, *patches, *upper])
+        document = merge(whole).document
+        rules = _model_rules(plugins, document)
+        effective[name] = merge([rules, *whole]).document if rules else document
+    return Expanded(written, effective, _chain(catalog, [*layers, *above]))
+
+
+def _chain(catalog: Catalog, layers: Sequence[Layer]) -> tuple[str, ...]:
+    names: list[str] = []
+    base = _base_of(layers)
+    while base and (entry := catalog.find(base)).name not in names:
+        names.append(entry.name)
+        base = _base_of(entry.layers)
+    return tuple(names)
+
+
 # --- layers ------------------------------------------------------------------------------------------------------
+
+
+def _layers_above(
+    override: Mapping[str, Any] | None, inference: Mapping[str, Any] | None, *, trusted: bool
+) -> list[Layer]:
+    above = [
+        Layer("override", override or {}, trusted),
+        Layer("call", {"inference": inference} if inference else {}, trusted),
+    ]
+    for layer in above:
+        check_document(layer.document, layer.origin)
+    return above
 
 
 def _layers_of(
@@ -228,15 +308,19 @@ def _choose_upstream(
         return (0 if tier is None else tier, -(1 if weight is None else weight), name)
 
     chosen = min(upstreams, key=rank)
-    patch = {k: v for k, v in upstreams[chosen].items() if k not in ("weight", "tier")}
-    subject = f"upstream {chosen}"
-    refused = [n for n in (*IDENTITY_MEMBERS, "upstreams", "operation") if n in patch]
-    if refused:
-        raise DocumentError(subject, [Problem(f"upstreams.{chosen}.{n}", "cannot differ by upstream") for n in refused])
-    check_document(patch, subject)
     report = Report("upstream", f"took upstream {chosen!r}, the heaviest of the lowest tier", f"upstreams.{chosen}")
     trusted = not _paths_from(untrusted_origins, before, ("upstreams", chosen))
-    return chosen, _expand(catalog, Layer(subject, patch, trusted)), [report]
+    return chosen, _expand(catalog, _upstream_layer(chosen, upstreams[chosen], trusted=trusted)), [report]
+
+
+def _upstream_layer(name: str, entry: Mapping[str, Any], *, trusted: bool) -> Layer:
+    patch = {k: v for k, v in entry.items() if k not in ("weight", "tier")}
+    subject = f"upstream {name}"
+    refused = [n for n in (*IDENTITY_MEMBERS, "upstreams", "operation") if n in patch]
+    if refused:
+        raise DocumentError(subject, [Problem(f"upstreams.{name}.{n}", "cannot differ by upstream") for n in refused])
+    check_document(patch, subject)
+    return Layer(subject, patch, trusted)
 
 
 def _model_rules(plugins: Plugins, document: Mapping[str, Any]) -> Layer | None:

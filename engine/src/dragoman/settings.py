@@ -25,6 +25,7 @@ from pydantic_settings import (
 from pydantic_settings import SettingsError as UnreadableValueError
 
 from dragoman.errors import SettingsError
+from dragoman.gateway_settings import PolicySettings, ServerSettings, Stage
 
 PREFIX = "DRAGOMAN_"
 FILE_NAME = "dragoman.toml"
@@ -220,7 +221,7 @@ class Settings(BaseSettings):
     )
 
     default_adapter: str | None = Field(None, description="the adapter of a call that names none; none = it must")
-    stage: Literal["dev", "test", "prod"] = Field("prod", description="decides, with the role, what callers may change")
+    stage: Stage = Field("prod", description="decides, with the role, what callers may change")
     adapters_directory: Path = Field(Path("adapters"), description="adapter documents; from the file's folder")
     inference_directory: Path = Field(
         Path("inference"), description="named inference configurations; from the file's folder"
@@ -235,6 +236,8 @@ class Settings(BaseSettings):
     secrets: SecretSettings = Field(SecretSettings(), description="where secrets come from")
     langchain: LangChainSettings = Field(LangChainSettings(), description="which LangChain classes adapters may name")
     network: NetworkSettings = Field(NetworkSettings(), description="where calls may go that API callers address")
+    policy: PolicySettings = Field(PolicySettings(), description="what callers may change")
+    server: ServerSettings = Field(ServerSettings(), description="what `dragoman serve` listens on and bears")
     store: StoreSettings = Field(StoreSettings(), description="where the gateway keeps what it saves and books")
 
     _file: Path | None = PrivateAttr(None)

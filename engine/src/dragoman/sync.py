@@ -12,6 +12,7 @@ from typing import Any, Self, TypeVar
 from dragoman.engine import DryRun, Engine
 from dragoman.events import EmbedResponse, Event, RerankResponse, Response
 from dragoman.messages import MessagesLike, ToolChoiceLike, ToolLike
+from dragoman.policy import Caller
 from dragoman.resolve import AdapterLike, Resolved
 
 T = TypeVar("T")
@@ -95,12 +96,12 @@ class SyncEngine:
         tools: Sequence[ToolLike] | None = None,
         tool_choice: ToolChoiceLike | None = None,
         override: Mapping[str, Any] | None = None,
+        caller: Caller | None = None,
         **inference: Any,
     ) -> Response:
         """Answer a conversation; see :meth:`dragoman.Engine.chat`."""
-        return self.run(
-            self.engine.chat(adapter, messages, tools=tools, tool_choice=tool_choice, override=override, **inference)
-        )
+        rest = {"tools": tools, "tool_choice": tool_choice, "override": override, "caller": caller, **inference}
+        return self.run(self.engine.chat(adapter, messages, **rest))
 
     def stream(self, adapter: AdapterLike | None, messages: MessagesLike, **rest: Any) -> Iterator[Event]:
         """Yield the answer's events; leaving the loop early, or closing the generator, stops the provider's work."""
@@ -118,9 +119,9 @@ class SyncEngine:
         """Put documents in order by relevance; see :meth:`dragoman.Engine.rerank`."""
         return self.run(self.engine.rerank(adapter, query, documents, **rest))
 
-    def resolve(self, adapter: AdapterLike | None, override: Mapping[str, Any] | None = None) -> Resolved:
+    def resolve(self, adapter: AdapterLike | None, *rest: Any, **named: Any) -> Resolved:
         """Return the effective adapter; see :meth:`dragoman.Engine.resolve`."""
-        return self.run(self.engine.resolve(adapter, override))
+        return self.run(self.engine.resolve(adapter, *rest, **named))
 
     def run(self, work: Coroutine[Any, Any, T]) -> T:
         """Run any coroutine of the engine on the engine's loop, and wait for it."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pickle
 import socket
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from ipaddress import IPv4Address, IPv6Address
 from typing import Any
 
@@ -138,6 +138,19 @@ def test_no_ipv6_address_passes_that_python_knows_as_special(number: int) -> Non
         assert is_public(address) == is_public(address.ipv4_mapped)
     elif not address.is_global or address.is_multicast or address.sixtofour or address.teredo:
         assert not is_public(address)
+
+
+@given(strategies.text("0123456789abcdefxX.", min_size=1, max_size=20))
+def test_nothing_passes_as_a_name_that_the_operating_system_reads_as_a_number(host: str) -> None:
+    try:
+        socket.inet_aton(host)
+    except OSError:
+        return
+    with suppress(ValueError):
+        if is_public(IPv4Address(host)):
+            return
+    with pytest.raises(AddressRefusedError):
+        AddressCheck().check_url(URL(f"http://{host}/", encoded=True))
 
 
 # --- names -------------------------------------------------------------------------------------------------------

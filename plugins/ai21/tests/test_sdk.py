@@ -59,8 +59,7 @@ ASK = {
 @pytest.fixture(scope="session")
 def sdk(tmp_path_factory) -> Path:
     """Return a Python that has the SDK; it needs httpx and pins that the engine's environment need not share."""
-    if not (uv := shutil.which("uv") or os.environ.get("UV")):
-        pytest.skip("AI21's SDK gets its environment from uv, which is not there")
+    uv = _uv()
     folder = tmp_path_factory.mktemp("sdk") / "environment"
     for command in (
         (uv, "venv", "--quiet", "--python", sys.executable, str(folder)),
@@ -70,6 +69,15 @@ def sdk(tmp_path_factory) -> Path:
         if done.returncode:
             pytest.skip(f"AI21's SDK cannot be installed: {(done.stderr.strip().splitlines() or ['no reason'])[-1]}")
     return folder / ("Scripts" if os.name == "nt" else "bin") / "python"
+
+
+def _uv() -> str:
+    try:
+        from uv import find_uv_bin
+
+        return os.fspath(find_uv_bin())
+    except (ImportError, FileNotFoundError):
+        return shutil.which("uv") or pytest.skip("AI21's SDK gets its environment from uv: python -m pip install uv")
 
 
 async def test_the_sdk_reads_and_sends_the_same(sdk, engine, upstream, adapter, answer, chunk):

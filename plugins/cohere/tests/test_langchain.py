@@ -154,6 +154,24 @@ async def test_structured_output_sends_the_schema_by_its_name(build, adapter, up
     assert shape == {"type": "json_object", "json_schema": schema}
 
 
+async def test_structured_output_gives_the_raw_answer_beside(build, adapter, upstream, chat_answer):
+    upstream.answer(Reply.json(chat_answer(text='{"a": 1}')), Reply.json(chat_answer(text="no JSON")))
+    model = (await build(adapter)).with_structured_output({"title": "A", "type": "object"}, include_raw=True)
+    found, broken = await model.ainvoke("hi"), await model.ainvoke("hi")
+    assert (found["raw"].text, found["parsed"], found["parsing_error"]) == ('{"a": 1}', {"a": 1}, None)
+    assert (broken["raw"].text, broken["parsed"]) == ("no JSON", None)
+    assert broken["parsing_error"] is not None
+
+
+async def test_structured_output_by_a_tool_requires_it(build, adapter, upstream, chat_answer):
+    call = {"id": "c", "type": "function", "function": {"name": "weather", "arguments": '{"city": "Paris"}'}}
+    upstream.answer(Reply.json(chat_answer("TOOL_CALL", None, tool_calls=[call])))
+    model = (await build(adapter)).with_structured_output(WEATHER, method="function_calling")
+    assert await model.ainvoke("hi") == {"city": "Paris"}
+    sent = upstream.received[0].json()
+    assert (sent["tools"], sent["tool_choice"]) == ([WEATHER], "REQUIRED")
+
+
 IMAGE = {"type": "image", "base64": "eA==", "mime_type": "image/png"}
 CALL = {"id": "c1", "name": "weather", "args": {"city": "Paris"}, "type": "tool_call"}
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 
 import pytest
@@ -17,7 +18,7 @@ from dragoman.errors import (
     UnsupportedError,
 )
 from dragoman.messages import Document, Image, Message, Reasoning, Text, ToolCall, ToolResult
-from dragoman.testing.upstream import Reply
+from dragoman.testing.upstream import HOLD, Reply
 
 pytest.importorskip("langchain_cohere", reason="dragoman-cohere[langchain] is not installed")
 
@@ -144,7 +145,15 @@ async def test_what_cannot_be_said_is_refused_alike(engine, adapter, upstream):
 async def test_the_class_is_left_nothing_open(engine, adapter, upstream):
     await engine.chat(driven(adapter), "hi")
     await engine.aclose()
-    assert upstream.wait_until_left()
+    assert await asyncio.to_thread(upstream.wait_until_left)
+
+
+async def test_leaving_a_stream_disconnects_the_server(engine, adapter, upstream, stream_events, sse):
+    text = {"type": "content-delta", "index": 0, "delta": {"message": {"content": {"text": "hello"}}}}
+    upstream.answer(sse(stream_events(text)).cut(2, HOLD))
+    async with engine.stream(driven(adapter), "hi") as stream:
+        assert await anext(stream.text()) == "hello"
+    assert await asyncio.to_thread(upstream.wait_until_left)
 
 
 async def test_events_come_as_they_are_said(engine, adapter, upstream, stream_events, sse):

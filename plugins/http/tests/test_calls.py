@@ -126,6 +126,8 @@ async def test_every_framing_streams(engine: Engine, endpoint: Upstream, documen
     mapping = {**MAPPING, "framing": framing}
     endpoint.answer(FRAMINGS[framing])
     pieces, response = await streamed(engine, document({"mapping": mapping}))
+    asked_for = endpoint.received[0].headers["accept"].partition(",")[0]
+    assert asked_for == ("text/event-stream" if framing == "sse" else "application/json")
     assert "".join(pieces) == "Hello"
     assert (response.text, response.finish_reason) == ("Hello", "unknown" if framing == "raw" else "stop")
     assert endpoint.received[0].json()["live"] is (framing != "json")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -61,8 +62,8 @@ async def test_a_model_leads_to_no_other_path(
 @pytest.mark.parametrize("value", ["a/b", "a@b", "a:1", "", "-a", "a.", "a b", "a#", "ä", "[::1]"])
 async def test_a_variable_chooses_no_other_server(engine: Engine, document: Document, value: str) -> None:
     adapter = document(url="https://{region}.h.example/", variables={"region": value})
-    with pytest.raises(DocumentError, match=r"connection\.url"):
-        await engine.chat(adapter, "Hi")
+    with pytest.raises(DocumentError, match="region cannot stand in a host"):
+        await engine.resolve(adapter)
 
 
 REFUSED: dict[str, tuple[dict[str, Any], str]] = {
@@ -106,6 +107,15 @@ async def test_what_cannot_be_is_refused_when_the_adapter_is_resolved(
     connection, words = REFUSED[case]
     with pytest.raises(DocumentError, match=words):
         await engine.resolve(document(**connection))
+
+
+async def test_aws_signatures_without_their_plugin_say_what_to_install(
+    engine: Engine, document: Document, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for module in ("dragoman_aws", "dragoman_aws.identity.connection"):
+        monkeypatch.setitem(sys.modules, module, None)
+    with pytest.raises(DocumentError, match=r"pip install 'dragoman-http\[aws\]'"):
+        await engine.resolve(document(auth={"kind": "aws_sigv4", "service": "execute-api"}))
 
 
 # --- what an API caller may say ----------------------------------------------------------------------------------

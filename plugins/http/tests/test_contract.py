@@ -1,11 +1,24 @@
-"""The contract of a provider, kept by a server that speaks chat completions, described by a preset."""
+"""The contract of a provider, kept by servers that presets describe, for each of the three operations."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
-from dragoman.testing.contract import Answer, ProviderCase, ProviderContract, Reply, Wire
+from dragoman.events import Ranked
+from dragoman.testing.contract import (
+    Answer,
+    EmbedContract,
+    EmbedWire,
+    ProviderCase,
+    ProviderContract,
+    Received,
+    Reply,
+    RerankContract,
+    RerankWire,
+    Wire,
+)
 
 
 class CompletionsWire(Wire):
@@ -57,4 +70,61 @@ class TestHttp(ProviderContract):
                 *("frequency_penalty", "reasoning_effort", "json_object", "json_schema", "system", "images"),
                 *("image_urls", "documents", "audio", "tools", "tool_required", "tool_named", "tool_results"),
             },
+        )
+
+
+class EmbeddingsWire(EmbedWire):
+    """A server that speaks OpenAI's embeddings."""
+
+    def texts(self, sent: Received) -> Sequence[str]:
+        texts: list[str] = sent.json()["input"]
+        return texts
+
+    def vectors(self, vectors: Sequence[Sequence[float]], input_tokens: int, sent: Received) -> Reply:
+        data = [{"index": index, "embedding": list(vector)} for index, vector in enumerate(vectors)]
+        return Reply.json({"data": data, "model": "m-1", "usage": {"prompt_tokens": input_tokens}})
+
+
+class TestEmbeddings(EmbedContract):
+    @pytest.fixture
+    def case(self) -> ProviderCase:
+        return ProviderCase(
+            kind="http",
+            document={
+                "operation": "embed",
+                "model": "m-1",
+                "connection": {"url": "{upstream}/v1/embeddings", "auth": {"kind": "header", "name": "X-Api-Key"}},
+                "credentials": {"api_key": "THE_SECRET"},
+                "mapping": {"preset": "openai-embeddings"},
+            },
+            wire=EmbeddingsWire(),
+            supports={"dimensions"},
+        )
+
+
+class InferenceWire(RerankWire):
+    """A server that speaks Text Embeddings Inference's rerank."""
+
+    def documents(self, sent: Received) -> Sequence[str]:
+        texts: list[str] = sent.json()["texts"]
+        return texts
+
+    def ranking(self, ranked: Sequence[Ranked], sent: Received) -> Reply:
+        return Reply.json([{"index": one.index, "score": one.score} for one in ranked])
+
+
+class TestRanking(RerankContract):
+    @pytest.fixture
+    def case(self) -> ProviderCase:
+        return ProviderCase(
+            kind="http",
+            document={
+                "operation": "rerank",
+                "model": "m-1",
+                "connection": {"url": "{upstream}/rerank", "auth": {"kind": "basic", "username": "me"}},
+                "credentials": {"password": "THE_SECRET"},
+                "mapping": {"preset": "tei-rerank"},
+            },
+            wire=InferenceWire(),
+            reports_usage=False,
         )

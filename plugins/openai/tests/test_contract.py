@@ -2,11 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import base64
+import struct
+from collections.abc import Iterable, Sequence
+from importlib.util import find_spec
 from typing import Any
 
 import pytest
-from dragoman.testing.contract import Answer, ProviderCase, ProviderContract, Reply, Wire
+from dragoman.events import Ranked
+from dragoman.testing.contract import (
+    Answer,
+    EmbedContract,
+    EmbedWire,
+    ProviderCase,
+    ProviderContract,
+    Received,
+    Reply,
+    RerankContract,
+    RerankWire,
+    Wire,
+)
 
 FINISH = {"stop": "stop", "length": "length", "tool_calls": "tool_calls"}
 
@@ -103,3 +118,118 @@ class TestCompatibleWithoutKey(ProviderContract):
     def case(self) -> ProviderCase:
         document = {"model": "m", "connection": {"base_url": "{upstream}/v1"}}
         return ProviderCase(kind="openai-compatible", document=document, wire=ChatWire(), supports=OPENAI)
+
+
+@pytest.mark.skipif(find_spec("langchain_openai") is None, reason="langchain-openai is not installed")
+class TestThroughLangChain(ProviderContract):
+    @pytest.fixture
+    def case(self) -> ProviderCase:
+        document = {"model": "gpt-4o", "connection": {"base_url": "{upstream}/v1"}, "runtime": "langchain"}
+        return ProviderCase(kind="openai", document=document, wire=ChatWire(), supports=OPENAI)
+
+
+# --- embeddings --------------------------------------------------------------------------------------------------
+
+
+class EmbeddingsWire(EmbedWire):
+    """What a server of OpenAI's embeddings sends: base64 where it is asked for, else numbers."""
+
+    max_texts = 2048
+
+    def texts(self, sent: Received) -> Sequence[str]:
+        texts: list[str] = sent.json()["input"]
+        return texts
+
+    def vectors(self, vectors: Sequence[Sequence[float]], input_tokens: int, sent: Received) -> Reply:
+        write = _packed if sent.json().get("encoding_format") == "base64" else list
+        data = [{"object": "embedding", "index": i, "embedding": write(vector)} for i, vector in enumerate(vectors)]
+        usage = {"prompt_tokens": input_tokens, "total_tokens": input_tokens}
+        return Reply.json({"object": "list", "data": data, "model": "m", "usage": usage})
+
+    def error(self, status: int, message: str) -> Reply:
+        return ChatWire().error(status, message)
+
+
+def _packed(vector: Sequence[float]) -> str:
+    return base64.b64encode(struct.pack(f"<{len(vector)}f", *vector)).decode()
+
+
+class TeiEmbeddingsWire(EmbeddingsWire):
+    """Text Embeddings Inference takes 32 texts at a time, unless its operator says otherwise."""
+
+    max_texts = 32
+
+
+EMBEDDINGS = {
+    "openai": ("openai", {"base_url": "{upstream}/v1"}, EmbeddingsWire()),
+    "azure v1": ("azure-openai", {"endpoint": "{upstream}"}, EmbeddingsWire()),
+    "azure dated": ("azure-openai", {"endpoint": "{upstream}", "api_version": "2024-10-21"}, EmbeddingsWire()),
+    "compatible": ("openai-compatible", {"base_url": "{upstream}/v1"}, EmbeddingsWire()),
+    "tei": ("openai-compatible", {"server": "tei", "base_url": "{upstream}/v1"}, TeiEmbeddingsWire()),
+    "openrouter": ("openai-compatible", {"server": "openrouter", "base_url": "{upstream}/v1"}, EmbeddingsWire()),
+}
+
+
+@pytest.mark.parametrize("server", EMBEDDINGS)
+class TestEmbeddings(EmbedContract):
+    @pytest.fixture
+    def case(self, server: str) -> ProviderCase:
+        kind, connection, wire = EMBEDDINGS[server]
+        document: dict[str, Any] = {"operation": "embed", "model": "m", "connection": connection}
+        if kind == "openai-compatible":
+            document["credentials"] = {"api_key": "SERVER_KEY"}
+        supports = {"dimensions", "input_type"} if server == "openrouter" else {"dimensions"}
+        return ProviderCase(kind=kind, document=document, wire=wire, supports=supports)
+
+
+# --- ranking -----------------------------------------------------------------------------------------------------
+
+
+class JinaWire(RerankWire):
+    """What Jina, vLLM and llama.cpp send."""
+
+    max_documents = 2048
+
+    def documents(self, sent: Received) -> Sequence[str]:
+        documents: list[str] = sent.json()["documents"]
+        return documents
+
+    def ranking(self, ranked: Sequence[Ranked], sent: Received) -> Reply:
+        results = [{"index": r.index, "relevance_score": r.score} for r in ranked]
+        return Reply.json({"model": "m", "results": results, "usage": {"prompt_tokens": 7, "total_tokens": 7}})
+
+
+class TeiWire(RerankWire):
+    """What Text Embeddings Inference sends."""
+
+    max_documents = 32
+
+    def documents(self, sent: Received) -> Sequence[str]:
+        documents: list[str] = sent.json()["texts"]
+        return documents
+
+    def ranking(self, ranked: Sequence[Ranked], sent: Received) -> Reply:
+        return Reply.json([{"index": r.index, "score": r.score} for r in ranked])
+
+    def error(self, status: int, message: str) -> Reply:
+        return Reply.json({"error": message, "error_type": "Backend"}, status)
+
+
+RANKINGS = {"vllm": JinaWire(), "llama-cpp": JinaWire(), "jina": JinaWire(), "tei": TeiWire()}
+
+
+@pytest.mark.parametrize("server", RANKINGS)
+class TestRanking(RerankContract):
+    @pytest.fixture
+    def case(self, server: str) -> ProviderCase:
+        return ProviderCase(
+            kind="openai-compatible",
+            document={
+                "operation": "rerank",
+                "model": "m",
+                "connection": {"server": server, "base_url": "{upstream}/v1"},
+                "credentials": {"api_key": "SERVER_KEY"},
+            },
+            wire=RANKINGS[server],
+            reports_usage=server != "tei",
+        )

@@ -24,6 +24,7 @@ TABLE: Mapping[str, TableEntry] = MappingProxyType(
         "keys": TableEntry("dragoman.cli.keys:keys", "Make, list and revoke keys of the gateway."),
         "plugins": TableEntry("dragoman.cli.plugins:plugins", "Show the plugins that loaded and those that failed."),
         "rerank": TableEntry("dragoman.cli.rerank:rerank", "Put documents in order by their relevance to a query."),
+        "serve": TableEntry("dragoman.cli.serve:serve", "Serve every adapter to OpenAI's clients."),
         "secrets": TableEntry("dragoman.cli.secrets:secrets", "Show which secrets are present, never a value."),
         "usage": TableEntry("dragoman.cli.usage:usage", "Show what was used and what it cost."),
     }

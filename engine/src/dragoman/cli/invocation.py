@@ -36,11 +36,11 @@ class Invocation:
     debug: bool = False
     _engine: Engine | None = field(default=None, repr=False)
 
-    def settings(self) -> Settings:
-        """Read the deployment's settings."""
+    def settings(self, **flags: Any) -> Settings:
+        """Read the deployment's settings; ``flags`` are a command's own, and win."""
         from dragoman.settings import Settings
 
-        return Settings.load(self.config, stage=self.stage)
+        return Settings.load(self.config, stage=self.stage, **flags)
 
     @contextmanager
     def running(self) -> Iterator[Running]:

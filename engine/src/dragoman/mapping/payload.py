@@ -32,6 +32,9 @@ TEXT_COMPILERS: Mapping[Operation, Callable[[PayloadMapping], Any]] = {
     "rerank": compile_rerank_payload,
 }
 
+#: What is asked for where server-sent events are to come: some servers choose by it; errors still come as JSON.
+EVENTS = "text/event-stream, application/json;q=0.9"
+
 #: ``mapping.framing`` -> what makes the framing of one stream.
 FRAMINGS: Mapping[str, Callable[[], Framing]] = {
     "sse": LooseEvents,
@@ -47,6 +50,7 @@ class MappedPayload:
     def __init__(self, mapping: PayloadMapping, prompt: Prompt, skeleton: Skeleton, rules: RuleSet) -> None:
         self.content_type = mapping.content_type or JSON
         self.accept = mapping.accept or JSON
+        self.stream_accept = mapping.accept or (EVENTS if rules.framing == "sse" else JSON)
         self.streams = rules.framing != "json"
         self.framing = FRAMINGS[rules.framing]
         self._rules = rules

@@ -1,18 +1,19 @@
 """``ChatCohere`` without its silent gaps.
 
 langchain-cohere 0.6.0 ignores ``max_tokens``, ``p``, ``k``, ``seed`` and every other setting that its constructor has
-no field for; overwrites clients that it is given; drops standard image blocks, text beside tool calls, thinking before
-tool calls and all but the last block of text; makes a tool plan up where there is none; streams no citations, and the
-billed usage or none; and fails at a stream that ends in an error. So this subclass writes requests and reads answers as
-the plugin's codec does; the SDK sends them.
+no field for, and ``include_raw``; overwrites clients that it is given; drops standard image blocks, text beside tool
+calls, thinking before tool calls and all but the last block of text; makes a tool plan up where there is none; streams
+no citations, and the billed usage or none; and fails at a stream that ends in an error. So this subclass writes
+requests and reads answers as the plugin's codec does; the SDK sends them.
 """
 
 from __future__ import annotations
 
 import inspect
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import aclosing, closing, contextmanager
 from functools import cache
+from operator import itemgetter
 from typing import Any
 
 import orjson
@@ -22,8 +23,10 @@ from dragoman.messages import ToolChoice
 from dragoman.plugin import CallSettings, Target, WireReply
 from langchain_cohere import ChatCohere
 from langchain_core.callbacks import AsyncCallbackManagerForLLMRun, CallbackManagerForLLMRun
+from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import BaseMessage
 from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, ChatResult
+from langchain_core.runnables import RunnableMap, RunnablePassthrough
 from langchain_core.utils.function_calling import convert_to_openai_tool
 from pydantic import Field, SecretStr, model_validator
 
@@ -102,6 +105,19 @@ class AdapterChatCohere(ChatCohere):
         said = {"tool_choice": word, "strict_tools": next(iter(strictness), None)}
         return self.bind(tools=wire, **{name: value for name, value in said.items() if value is not None}, **kwargs)
 
+    def with_structured_output(
+        self, schema: Any, method: Any = "json_schema", *, include_raw: bool = False, **kwargs: Any
+    ) -> Any:
+        """Return the model with answers of a schema; ``include_raw`` gives the message and a parsing error beside."""
+        if method in ("function_calling", "tool_calling"):
+            return BaseChatModel.with_structured_output(self, schema, include_raw=include_raw, **kwargs)
+        sequence: Any = super().with_structured_output(schema, method, **kwargs)
+        if not include_raw:
+            return sequence
+        parsed = RunnablePassthrough.assign(parsed=itemgetter("raw") | sequence.last, parsing_error=lambda _: None)
+        unparsed = RunnablePassthrough.assign(parsed=lambda _: None)
+        return RunnableMap(raw=sequence.first) | parsed.with_fallbacks([unparsed], exception_key="parsing_error")
+
     def _generate(
         self,
         messages: list[BaseMessage],
@@ -130,8 +146,9 @@ class AdapterChatCohere(ChatCohere):
         **kwargs: Any,
     ) -> Iterator[ChatGenerationChunk]:
         read = _reader(self.model or "")
-        with _known_errors():
-            for event in self.client.v2.chat_stream(**self._request(messages, stop, kwargs)):
+        events = self.client.v2.chat_stream(**self._request(messages, stop, kwargs))
+        with _known_errors(), closing(events):
+            for event in events:
                 for chunk in read(event):
                     if run_manager:
                         run_manager.on_llm_new_token(chunk.text, chunk=chunk)
@@ -145,12 +162,14 @@ class AdapterChatCohere(ChatCohere):
         **kwargs: Any,
     ) -> AsyncIterator[ChatGenerationChunk]:
         read = _reader(self.model or "")
+        events = self.async_client.v2.chat_stream(**self._request(messages, stop, kwargs))
         with _known_errors():
-            async for event in self.async_client.v2.chat_stream(**self._request(messages, stop, kwargs)):
-                for chunk in read(event):
-                    if run_manager:
-                        await run_manager.on_llm_new_token(chunk.text, chunk=chunk)
-                    yield chunk
+            async with aclosing(events):
+                async for event in events:
+                    for chunk in read(event):
+                        if run_manager:
+                            await run_manager.on_llm_new_token(chunk.text, chunk=chunk)
+                        yield chunk
 
     def _request(self, messages: Sequence[BaseMessage], stop: list[str] | None, said: Mapping[str, Any]) -> Wire:
         """Return the arguments of the SDK's call: the call's own win over the adapter's."""

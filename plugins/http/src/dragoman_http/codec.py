@@ -45,12 +45,14 @@ class Exchange:
         self._payload = payload
         self._id_header = id_header.lower()
 
-    def request(self, body: bytes, settings: CallSettings[Any], *, streams: bool = False) -> WireRequest:
+    def request(
+        self, body: bytes, settings: CallSettings[Any], *, accept: str | None = None, streams: bool = False
+    ) -> WireRequest:
         """Return the request with a body; raise ``UnsupportedError`` for endpoint_kwargs that cannot be set."""
         return self._endpoint.request(
             body,
             content_type=self._payload.content_type,
-            accept=self._payload.accept,
+            accept=accept or self._payload.accept,
             endpoint_kwargs=settings.endpoint_kwargs,
             streams=streams,
         )
@@ -87,8 +89,10 @@ class ChatCodec(Codec):
         self.framing = payload.framing
 
     def encode(self, request: ChatRequest) -> WireRequest:
-        body = self._payload.encode(request, self._model)
-        return self._exchange.request(body, request.settings, streams=request.stream and self._payload.streams)
+        payload, body = self._payload, self._payload.encode(request, self._model)
+        if request.stream and payload.streams:
+            return self._exchange.request(body, request.settings, accept=payload.stream_accept, streams=True)
+        return self._exchange.request(body, request.settings)
 
     def decode(self, request: ChatRequest, reply: WireReply) -> Response:
         return self._exchange.decoded(self._payload.decode, request, reply)

@@ -19,7 +19,7 @@ from pydantic import AfterValidator, Field, model_validator
 
 from dragoman_http.aws import identity_problem
 from dragoman_http.fields import KEY_HEADERS, NOT_SET_HERE, QueryValue, check_header, query_pairs
-from dragoman_http.template import MODEL, check_address, names_in
+from dragoman_http.template import MODEL, check_address, fill_address, names_in
 
 
 def _headers(headers: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -212,6 +212,7 @@ class HttpConnection(Connection):
                 raise ValueError(f"{{{unknown[0]}}} is in an address and not in variables")
             if self.tls is not None and not place.startswith("https:"):
                 raise ValueError("tls needs an address that begins with https://")
+            fill_address(place, {MODEL: "any", **self.variables})
         for name, value in self.query.items():
             try:
                 query_pairs(name, value)

@@ -5,15 +5,17 @@ from __future__ import annotations
 import pickle
 import socket
 from collections.abc import Mapping
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pytest
 
 from dragoman.errors import (
+    AddressRefusedError,
     AuthenticationError,
     CallTimeoutError,
     ConflictError,
     ConnectionFailedError,
+    DocumentError,
     InvalidRequestError,
     ModelNotFoundError,
     PermissionDeniedError,
@@ -22,6 +24,7 @@ from dragoman.errors import (
     RateLimitedError,
     ServerError,
 )
+from dragoman.resolve import Resolved
 from dragoman.testing.case import ProviderCase, ProviderSide
 from dragoman.testing.contract.fixtures import ContractFixtures, Subject
 from dragoman.testing.upstream import RESET, Reply
@@ -138,6 +141,20 @@ class Faults(ContractFixtures):
         with pytest.raises(ProviderError):
             await subject.ask(streamed=streamed)
         assert len(subject.upstream.received) == 1
+
+    @pytest.mark.asyncio
+    async def test_address_of_an_api_caller_is_checked(
+        self, subject: Subject, wire: ProviderSide, monkeypatch: pytest.MonkeyPatch, streamed: bool
+    ) -> None:
+        resolve = subject.engine.resolve
+
+        async def resolve_for_a_caller(*what: Any, **rest: Any) -> Resolved:
+            return await resolve(*what, **{**rest, "trusted": False})
+
+        monkeypatch.setattr(subject.engine, "resolve", resolve_for_a_caller)
+        with pytest.raises((AddressRefusedError, DocumentError)):
+            await subject.ask(streamed=streamed)
+        assert not subject.upstream.connections
 
     @pytest.mark.asyncio
     async def test_broken_connection_is_a_connection_error(

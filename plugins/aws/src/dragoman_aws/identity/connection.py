@@ -15,10 +15,10 @@ service takes Bedrock's API keys.
 from __future__ import annotations
 
 import re
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 from urllib.parse import urlsplit
 
-from dragoman.plugin import DEPLOYMENT_ONLY, Connection, Shown
+from dragoman.plugin import DEPLOYMENT_ONLY, Connection, Identity, Shown
 from pydantic import AfterValidator, Field, model_validator
 
 #: A session of a role that was assumed by a role's session ("role chaining") lasts at most this long, in seconds.
@@ -132,6 +132,8 @@ class Role(Connection):
 
 class AwsConnection(Connection):
     """Region, identity and addresses of one AWS service."""
+
+    identities: ClassVar[tuple[Identity, ...]] = (Identity("roles.*.arn", ("external_id",)), Identity("auth.role_arn"))
 
     region: Region | None = Field(None, description="absent = AWS_REGION, then AWS_DEFAULT_REGION of the environment")
     auth: Annotated[BedrockAuth, Shown()] = Field(AwsDefaultAuth(), description="where the credentials come from")

@@ -116,11 +116,21 @@ _WRITTEN_MEMBERS: Mapping[str, str] = {
 
 
 def written_members(dialect: Dialect) -> dict[str, str]:
-    """Return every body member that this dialect's codec writes itself, and where it is set instead."""
+    """Return every body member that this dialect's codec writes itself, and where it is set instead.
+
+    One that the dialect does not have is not written: where a server has learnt it meanwhile, ``model_kwargs`` can.
+    """
     places = {member: f"inference.{name}" for name, member in dialect.parameters.items()}
     places.update(_WRITTEN_MEMBERS)
-    if not dialect.top_k:
-        del places["top_k"]
+    lacking = {
+        "top_k": dialect.top_k,
+        "reasoning_effort": dialect.reasoning_effort,
+        "tool_choice": dialect.tool_choice,
+        "parallel_tool_calls": dialect.tool_choice,
+    }
+    for member, has_it in lacking.items():
+        if not has_it:
+            del places[member]
     return places
 
 

@@ -1,0 +1,153 @@
+"""The rules of a deployment, and the decision over one caller's change."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from functools import lru_cache
+from typing import Any
+
+from dragoman.catalog import Catalog
+from dragoman.errors import AdapterNotFoundError, PolicyError, Problem
+from dragoman.gateway_settings import STAGES, MinimumRole, PolicyRule, PolicySettings, RoleName, Stage
+from dragoman.merge import Path, dotted
+from dragoman.plugins import Plugins
+from dragoman.policy.caller import RANKS, Rights
+from dragoman.policy.differences import Change, changes_between
+from dragoman.policy.guards import GUARDS, Attempt
+from dragoman.resolve import NOTHING, AdapterLike, Expanded, expand_both, expand_named
+
+#: Members that only administrators change, and in stage dev only, unless the deployment says otherwise.
+PRIVILEGED_MEMBERS = (
+    "version", "name", "aliases", "title", "base", "operation", "provider", "model", "base_model", "endpoint_kwargs",
+    "connection", "credentials", "mapping", "prompt", "constraints", "capabilities", "rules", "pricing", "limits",
+    "upstreams", "notice", "runtime",
+)  # fmt: skip
+
+#: The engine's own rules; those of the deployment come after them.
+DEFAULT_RULES = (
+    PolicyRule(paths=["inference"], role="user"),
+    PolicyRule(paths=["model_kwargs"], role="developer"),
+    PolicyRule(paths=list(PRIVILEGED_MEMBERS), role="admin", stages=["dev"]),
+)
+
+
+class Policy:
+    """The rules of one deployment in one stage."""
+
+    def __init__(self, stage: Stage, settings: PolicySettings | None = None) -> None:
+        self.stage = stage
+        self._settings = settings or PolicySettings()
+        self._rules = {s: _rules_of(s, [*DEFAULT_RULES, *self._settings.rules]) for s in STAGES}
+        self.minimum_role = lru_cache(maxsize=4096)(self._minimum_role)
+
+    def may_change(self, role: RoleName, *path: str) -> bool:
+        """Return whether a role may change a field in this stage, as far as rules decide it."""
+        return RANKS[role] >= RANKS[self.minimum_role(path)]
+
+    def check(
+        self,
+        rights: Rights,
+        catalog: Catalog,
+        plugins: Plugins,
+        adapter: AdapterLike,
+        *,
+        override: Mapping[str, Any] | None = None,
+        inference: Mapping[str, Any] | None = None,
+    ) -> tuple[Change, ...]:
+        """Return the privileged fields that a caller's change touches, for the audit log.
+
+        Raises:
+            AdapterNotFoundError: There is no such adapter, or the caller may not use it; the text does not tell which.
+            PolicyError: Something may not be changed; every refused field with its path and why.
+            DocumentError: The change is no adapter document.
+        """
+        name = _usable(rights, catalog, adapter) if isinstance(adapter, str) else None
+        if name is not None and not override and not inference:
+            return ()
+        try:
+            before, after = expand_both(catalog, plugins, adapter, override, inference)
+        except AdapterNotFoundError:
+            if rights.role == "admin":
+                raise
+            raise AdapterNotFoundError("the base is no adapter, or you may not use it") from None
+        attempt = self._attempt(rights, before, after, catalog, plugins, is_document=name is None)
+        return self._judged(attempt, f"adapter {name or '(unsaved)'}")
+
+    def check_saving(
+        self, rights: Rights, catalog: Catalog, draft: Catalog, plugins: Plugins, name: str
+    ) -> tuple[Change, ...]:
+        """Judge what saving an adapter changes: ``draft`` is the catalogue that there would be.
+
+        Who may not change a field of a call may not change it for all calls either. Raises as :meth:`check` does.
+        """
+        before = expand_named(catalog, plugins, name) if name in catalog.entries else NOTHING
+        after = expand_named(draft, plugins, name) if name in draft.entries else NOTHING
+        attempt = self._attempt(rights, before, after, catalog, plugins, is_document=name not in catalog.entries)
+        return self._judged(attempt, f"adapter {name}")
+
+    def _attempt(
+        self,
+        rights: Rights,
+        before: Expanded,
+        after: Expanded,
+        catalog: Catalog,
+        plugins: Plugins,
+        *,
+        is_document: bool,
+    ) -> Attempt:
+        changes = changes_between(before, after)
+        return Attempt(rights, is_document, before, after, changes, catalog, plugins, self._settings)
+
+    def _judged(self, attempt: Attempt, subject: str) -> tuple[Change, ...]:
+        role, changes = attempt.rights.role, attempt.changes
+        problems = [*self._refused(role, changes), *(p for guard in GUARDS for p in guard(attempt))]
+        if problems:
+            raise PolicyError(f"{subject}, as {role} in stage {self.stage}", _one_a_path(problems))
+        return tuple(change for change in changes if change.path[0] in PRIVILEGED_MEMBERS)
+
+    def _minimum_role(self, path: Path, stage: Stage | None = None) -> MinimumRole:
+        return next(
+            (role for pattern, role in reversed(self._rules[stage or self.stage]) if _covers(pattern, path)), "nobody"
+        )
+
+    def _refused(self, role: RoleName, changes: Iterable[Change]) -> Iterator[Problem]:
+        for path, _, _ in changes:
+            if not self.may_change(role, *path):
+                yield Problem(dotted(path), self._who_may(path))
+
+    def _who_may(self, path: Path) -> str:
+        least = self.minimum_role(path)
+        if least != "nobody":
+            return f"may be changed by role {least} only"
+        elsewhere = {stage: self._minimum_role(path, stage) for stage in STAGES}
+        stages = [f"by role {role} in stage {stage}" for stage, role in elsewhere.items() if role != "nobody"]
+        return f"may be changed {' and '.join(stages)} only" if stages else "may be changed by nobody"
+
+
+def _rules_of(stage: Stage, rules: Iterable[PolicyRule]) -> list[tuple[Path, MinimumRole]]:
+    return [(tuple(path.split(".")), rule.role) for rule in rules if stage in rule.stages for path in rule.paths]
+
+
+def _covers(pattern: Path, path: Path) -> bool:
+    return len(pattern) <= len(path) and all(p in ("*", name) for p, name in zip(pattern, path, strict=False))
+
+
+def _usable(rights: Rights, catalog: Catalog, adapter: str) -> str:
+    """Return the adapter's own name, where the caller may use it."""
+    try:
+        name: str | None = catalog.find(adapter).name
+    except AdapterNotFoundError:
+        if rights.role == "admin":
+            raise
+        name = None
+    if name is None or (rights.adapters is not None and name not in rights.adapters):
+        raise AdapterNotFoundError(f"there is no adapter {adapter!r}, or you may not use it")
+    return name
+
+
+def _one_a_path(problems: Iterable[Problem]) -> list[Problem]:
+    """Keep the first problem of each field: who may change it at all comes before how."""
+    first: dict[str, Problem] = {}
+    for problem in problems:
+        first.setdefault(problem.path, problem)
+    return list(first.values())

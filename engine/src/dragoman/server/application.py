@@ -1,0 +1,166 @@
+"""The ASGI application: opens what the doors need when the server starts, and closes it when it stops."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import BinaryIO
+
+import orjson
+
+from dragoman.engine import Engine, PrivilegedChange
+from dragoman.errors import DragomanError
+from dragoman.merge import dotted
+from dragoman.plugins import Plugins
+from dragoman.server.authentication import Authenticator, KeysAndTokens, Loopback
+from dragoman.server.exchange import JSON, Receive, Scope, Send
+from dragoman.server.gateway import Gateway
+from dragoman.server.logs import RequestLog
+from dragoman.server.state import AuditEntry, State
+from dragoman.server.tokens import Tokens
+from dragoman.settings import Settings
+
+logger = logging.getLogger("dragoman.server")
+
+MAX_JWKS_BYTES = 1024 * 1024
+JWKS_TIMEOUT_S = 10
+
+
+class Application:
+    """Serves a deployment. One per process; it belongs to the event loop that it is started on.
+
+    Args:
+        settings: The deployment's settings.
+        no_auth: Whether whoever sits at this machine is an administrator, and nobody else gets in.
+        requests_to: Where the lines of requests are written; ``None`` writes none.
+        plugins: The plugins to use; ``None`` = all that are installed and allowed by the settings.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        no_auth: bool = False,
+        requests_to: BinaryIO | None = None,
+        plugins: Plugins | None = None,
+    ) -> None:
+        self.settings = settings
+        self.no_auth = no_auth
+        self.engine = Engine(settings, plugins=plugins, audit=self._audit)
+        self.state: State | None = None
+        self.gateway: Gateway | None = None
+        self._log = RequestLog(requests_to)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Take one of ASGI's connections."""
+        if scope["type"] == "lifespan":
+            await self._live(receive, send)
+        elif scope["type"] != "http":
+            raise RuntimeError(f"{scope['type']} is not served")
+        elif scope["path"] in ("/health", "/ready"):
+            await self._tell_health(scope["path"], send)
+        elif self.gateway is None:
+            await _answer(send, 503, {"error": {"message": "the gateway starts or stops", "code": "unavailable"}})
+        else:
+            await self.gateway(scope, receive, send)
+
+    async def open(self) -> None:
+        """Open the state, read the adapters, and let requests in.
+
+        Raises:
+            DragomanError: The settings, the database or the journal cannot be used.
+        """
+        await self.engine.run_blocking(lambda: self.engine.secrets)
+        self.state = await State.open(self.settings, self.engine.secrets)
+        await self.state.attach(self.engine)
+        self.gateway = Gateway(
+            self.engine, self.state, self._authenticator(self.state), settings=self.settings.server, log=self._log
+        )
+
+    async def aclose(self) -> None:
+        """Let nobody in any more, and write and close everything."""
+        self.gateway = None
+        await self.engine.aclose()
+        if self.state is not None:
+            await self.state.aclose()
+        self._log.flush()
+
+    async def has_keys(self) -> bool:
+        """Return whether there is a key that lets somebody in."""
+        keys = await self.state.keys.list() if self.state is not None else []
+        return any(key.state == "active" for key in keys)
+
+    def redact(self, text: str) -> str:
+        """Return the text without any secret value that was read."""
+        try:
+            return self.engine.secrets.redact(text)
+        except DragomanError:  # the sources cannot be set up, so nothing was read
+            return text
+
+    async def _live(self, receive: Receive, send: Send) -> None:
+        await receive()
+        try:
+            await self.open()
+        except Exception as error:
+            await self.aclose()
+            logger.debug("the gateway does not start", exc_info=error)
+            await send({"type": "lifespan.startup.failed", "message": str(error)})
+            return
+        await send({"type": "lifespan.startup.complete"})
+        await receive()
+        await self.aclose()
+        await send({"type": "lifespan.shutdown.complete"})
+
+    async def _tell_health(self, path: str, send: Send) -> None:
+        """Say that the process lives (``/health``), or that it takes calls (``/ready``); no more than that."""
+        is_ready = self.gateway is not None
+        status = 200 if is_ready or path == "/health" else 503
+        await _answer(send, status, {"status": "ok" if status == 200 else "unavailable"})
+
+    def _authenticator(self, state: State) -> Authenticator:
+        if self.no_auth:
+            return Loopback()
+        server = self.settings.server
+        tokens = Tokens(server.issuers, _fetch) if server.issuers else None
+        return KeysAndTokens(state.keys, tokens, server.trusted_proxies)
+
+    async def _audit(self, change: PrivilegedChange) -> None:
+        if self.state is None:
+            return
+        entry = AuditEntry(
+            actor=change.caller.name,
+            action="call.override",
+            subject=f"adapter {change.adapter or '(unsaved)'}",
+            paths=tuple(f"{dotted(c.path)}={_shown(c.after)}" for c in change.changes),
+            key_id=change.caller.key_id,
+        )
+        await self.state.audit.append(entry)
+
+
+def _shown(value: object) -> str:
+    text = orjson.dumps(value, default=str).decode()
+    return text if len(text) <= 200 else f"{text[:199]}…"
+
+
+async def _answer(send: Send, status: int, body: object) -> None:
+    data = orjson.dumps(body)
+    headers = [JSON, (b"content-length", str(len(data)).encode())]
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": data, "more_body": False})
+
+
+async def _fetch(url: str) -> bytes:
+    """Read an issuer's keys."""
+    import aiohttp
+
+    timeout = aiohttp.ClientTimeout(total=JWKS_TIMEOUT_S)
+    async with (
+        asyncio.timeout(JWKS_TIMEOUT_S),
+        aiohttp.ClientSession(timeout=timeout) as session,
+        session.get(url, allow_redirects=False) as reply,
+    ):
+        reply.raise_for_status()
+        body = await reply.content.read(MAX_JWKS_BYTES + 1)
+    if reply.status != 200 or len(body) > MAX_JWKS_BYTES:
+        raise ValueError(f"{url} gave status {reply.status} and {len(body)} bytes")
+    return body

@@ -1,0 +1,170 @@
+"""One call through a door: the client is watched, and whatever happens is booked once."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+from types import TracebackType
+from typing import Self
+
+from dragoman.adapter import Operation
+from dragoman.errors import DragomanError, PolicyError
+from dragoman.events import NO_USAGE, Usage
+from dragoman.policy import Caller
+from dragoman.provider import CallObservation
+from dragoman.resolve import Resolved
+from dragoman.server.exchange import ClientGoneError, Exchange
+from dragoman.server.metrics import Metrics
+from dragoman.server.refusals import Refusal, refusal_of
+from dragoman.server.state import AuditEntry, CallRecord, State, cost_of
+
+logger = logging.getLogger("dragoman.server")
+
+UNSAVED = "(unsaved)"
+#: What is booked where there is no answer any more that a status could be sent with; nginx's word for it.
+CLIENT_GONE = 499
+
+
+class Call:
+    """A call, as a context around all of it: from the body's first byte to the answer's last.
+
+    ``resolved`` is set once it is known; ``usage`` says what was used so far, whenever it is asked.
+    """
+
+    __slots__ = (
+        "_attempts", "_caller", "_exchange", "_is_booked", "_is_gone", "_metrics", "_operation", "_state", "_watcher",
+        "first_token_s", "resolved", "usage",
+    )  # fmt: skip
+
+    def __init__(self, exchange: Exchange, caller: Caller, operation: Operation, *, state: State, metrics: Metrics):
+        self._exchange = exchange
+        self._caller = caller
+        self._operation: Operation = operation
+        self._state = state
+        self._metrics = metrics
+        self._watcher: asyncio.Task[None] | None = None
+        self._is_gone = False
+        self._is_booked = False
+        self._attempts = 0
+        self.resolved: Resolved | None = None
+        self.first_token_s: float | None = None
+        self.usage: Callable[[], Usage] | None = None
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._watcher is not None:
+            self._watcher.cancel()
+        if error is None:
+            return
+        if self._is_gone or isinstance(error, ClientGoneError):
+            self.book(CLIENT_GONE, "client_gone")
+            if isinstance(error, asyncio.CancelledError) and (task := asyncio.current_task()) is not None:
+                task.uncancel()
+            raise ClientGoneError from None
+        if not isinstance(error, Exception):
+            self.book(CLIENT_GONE, "shutdown")
+            return
+        refusal = refusal_of(error, self._caller.role)
+        self.tell(error, refusal)
+        self.book(self._exchange.status or refusal.status, refusal.code)
+        if isinstance(error, PolicyError):
+            await self._audit_refusal(error)
+        raise refusal from error
+
+    def watch_client(self) -> None:
+        """From here on, cancel the call as soon as its client goes away. The body must have been read."""
+        task = asyncio.current_task()
+        if task is not None:
+            self._watcher = asyncio.create_task(self._watch(task))
+
+    async def _watch(self, task: asyncio.Task[object]) -> None:
+        await self._exchange.until_gone()
+        self._is_gone = True
+        task.cancel()
+
+    def observe(self, call: CallObservation) -> None:
+        """Take the number of attempts from what the engine tells."""
+        self._attempts = call.attempts
+
+    def has_begun(self) -> None:
+        """Take the time: the first piece of the answer is there."""
+        self.first_token_s = self._exchange.duration_s
+
+    def tell(self, error: Exception, refusal: Refusal) -> None:
+        """Write into the log what went wrong, in full where it is not the caller's doing."""
+        if not isinstance(error, DragomanError | Refusal):
+            logger.error("request %s failed", self._exchange.request_id, exc_info=error)
+        elif refusal.status >= 500 or str(error) != refusal.message:
+            logger.warning("request %s: %s: %s", self._exchange.request_id, refusal.code, error)
+
+    def book(self, status: int, error_code: str | None = None) -> None:
+        """Write the call into the ledger and the figures; a second time does nothing."""
+        if self._is_booked:
+            return
+        self._is_booked = True
+        if self._watcher is not None:
+            self._watcher.cancel()
+        exchange, resolved, caller = self._exchange, self.resolved, self._caller
+        exchange.error_code = error_code
+        usage = self.usage() if self.usage is not None else NO_USAGE
+        cost = cost_of(usage, resolved.adapter.pricing) if resolved is not None else None
+        target = resolved.target if resolved is not None else None
+        duration_s = exchange.duration_s
+        record = CallRecord(
+            call_id=exchange.request_id,
+            at=exchange.started_at,
+            principal=caller.name,
+            operation=self._operation,
+            duration_s=duration_s,
+            status=status,
+            key_id=caller.key_id,
+            project=caller.project,
+            adapter=exchange.adapter,
+            adapter_digest=resolved.digest if resolved else None,
+            upstream=resolved.upstream if resolved else None,
+            provider=target.provider if target else None,
+            model=target.model if target else None,
+            usage=usage,
+            cost=cost.amount if cost else None,
+            currency=cost.currency if cost else None,
+            first_token_s=self.first_token_s,
+            error_code=error_code,
+            attempts=self._attempts,
+            bytes_in=exchange.bytes_in,
+            bytes_out=exchange.bytes_out,
+        )
+        self._state.ledger.append(record)
+        self._metrics.ended(
+            (exchange.adapter or UNSAVED, target.provider if target else "", self._operation),
+            status=status,
+            error_code=error_code,
+            duration_s=duration_s,
+            first_token_s=self.first_token_s,
+            attempts=self._attempts,
+            usage=usage,
+        )
+
+    async def settled(self) -> None:
+        """Wait until the booking is on the disk, where the deployment asks for it."""
+        await self._state.ledger.synced()
+
+    async def _audit_refusal(self, error: PolicyError) -> None:
+        entry = AuditEntry(
+            actor=self._caller.name,
+            action="call.override",
+            subject=error.subject,
+            outcome="refused",
+            paths=tuple(problem.path for problem in error.problems),
+            key_id=self._caller.key_id,
+            reason=str(error),
+            request_id=self._exchange.request_id,
+        )
+        try:
+            await self._state.audit.append(entry)
+        except DragomanError as failure:
+            logger.error("request %s: the audit log cannot be written: %s", self._exchange.request_id, failure)

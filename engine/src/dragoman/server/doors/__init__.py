@@ -1,0 +1,1 @@
+"""The doors: requests in OpenAI's shape to calls of the engine, and answers back."""

@@ -1,0 +1,109 @@
+"""Structured logs: one JSON object a line, with the request's id, never with a body.
+
+Lines of requests are gathered and written a few times a second, so that a busy server does not pay a system call for
+each of them.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import datetime as dt
+import logging
+import sys
+from collections.abc import Callable
+from typing import Any, BinaryIO
+
+import orjson
+
+from dragoman.server.exchange import Exchange
+
+FLUSH_S = 0.25
+MAX_HELD_BYTES = 64 * 1024
+
+
+class JsonFormatter(logging.Formatter):
+    """Writes a record of Python's logging as one JSON object, without any secret that is known."""
+
+    def __init__(self, redact: Callable[[str], str]) -> None:
+        super().__init__()
+        self._redact = redact
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Return the line."""
+        line = {
+            "time": _time(record.created),
+            "level": record.levelname.lower(),
+            "logger": record.name,
+            "message": record.getMessage(),
+        }
+        if record.exc_info:
+            line["exception"] = self.formatException(record.exc_info)
+        return self._redact(orjson.dumps(line, default=str).decode())
+
+
+def log_to_stderr(redact: Callable[[str], str], *, debug: bool) -> None:
+    """Send the logs of the engine and of the server to stderr."""
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(JsonFormatter(redact))
+    for name, level in (("dragoman", logging.DEBUG if debug else logging.INFO), ("uvicorn", logging.WARNING)):
+        logger = logging.getLogger(name)
+        logger.handlers[:] = [handler]
+        logger.setLevel(level)
+        logger.propagate = False
+
+
+class RequestLog:
+    """One line for each request."""
+
+    def __init__(self, stream: BinaryIO | None) -> None:
+        self._stream = stream
+        self._held: list[bytes] = []
+        self._held_bytes = 0
+        self._timer: asyncio.TimerHandle | None = None
+
+    def write(self, exchange: Exchange) -> None:
+        """Take the line of a request that is over."""
+        if self._stream is None:
+            return
+        caller = exchange.caller
+        line: dict[str, Any] = {
+            "time": _time(exchange.started_at),
+            "level": "info",
+            "logger": "dragoman.request",
+            "request_id": exchange.request_id,
+            "client": exchange.client,
+            "method": exchange.method,
+            "path": exchange.path,
+            "status": exchange.status,
+            "duration_ms": round(exchange.duration_s * 1000, 2),
+            "bytes_in": exchange.bytes_in,
+            "bytes_out": exchange.bytes_out,
+            "principal": caller.name if caller else None,
+            "project": caller.project if caller else None,
+            "adapter": exchange.adapter,
+            "error_code": exchange.error_code,
+        }
+        data = orjson.dumps(line, option=orjson.OPT_APPEND_NEWLINE)
+        self._held.append(data)
+        self._held_bytes += len(data)
+        if self._held_bytes > MAX_HELD_BYTES:
+            self.flush()
+        elif self._timer is None:
+            self._timer = asyncio.get_running_loop().call_later(FLUSH_S, self.flush)
+
+    def flush(self) -> None:
+        """Write what is held."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        held, self._held, self._held_bytes = self._held, [], 0
+        if held and self._stream is not None:
+            try:
+                self._stream.write(b"".join(held))
+                self._stream.flush()
+            except (OSError, ValueError):
+                self._stream = None  # nobody reads any more
+
+
+def _time(seconds: float) -> str:
+    return dt.datetime.fromtimestamp(seconds, dt.UTC).isoformat(timespec="milliseconds")
