@@ -54,7 +54,7 @@ def types(session: nox.Session) -> None:
 @nox.session
 def floors(session: nox.Session) -> None:
     """Check who imports whom: the engine's floors, no cycles, and plugins on the public contract alone."""
-    session.install(*_tools("floors"), "pytest", "pytest-asyncio", "./engine[postgresql,server]", *map(_path, PLUGINS.values()))
+    session.install(*_tools("floors"), "pytest", "pytest-asyncio", "./engine[server]", *map(_path, PLUGINS.values()))
     session.run("lint-imports", "--no-logo")
     scratch = _scratch(session)
     for name, folder in PLUGINS.items():
