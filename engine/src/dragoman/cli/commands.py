@@ -20,9 +20,20 @@ TABLE: Mapping[str, TableEntry] = MappingProxyType(
         "chat": TableEntry("dragoman.cli.chat:chat", "Ask a model, once or in a conversation."),
         "config": TableEntry("dragoman.cli.config:config", "Show every setting and where its value comes from."),
         "embed": TableEntry("dragoman.cli.embed:embed", "Turn texts into vectors."),
+        "export": TableEntry("dragoman.cli.export:export", "Write this deployment for other systems."),
         "plugins": TableEntry("dragoman.cli.plugins:plugins", "Show the plugins that loaded and those that failed."),
         "rerank": TableEntry("dragoman.cli.rerank:rerank", "Put documents in order by their relevance to a query."),
         "serve": TableEntry("dragoman.cli.serve:serve", "Serve every adapter to OpenAI's clients."),
         "secrets": TableEntry("dragoman.cli.secrets:secrets", "Show which secrets are present, never a value."),
     }
 )
+
+EXPORTS: Mapping[str, TableEntry] = MappingProxyType(
+    {
+        "kubernetes": TableEntry("dragoman.cli.kubernetes:kubernetes", "Print the manifests that run this deployment."),
+    }
+)
+
+#: Groups that take commands of plugins, with ours: an entry point named ``export.acme`` is ``dragoman export acme``.
+#: The root's is named by the empty text.
+OPEN_GROUPS: Mapping[str, Mapping[str, TableEntry]] = MappingProxyType({"": TABLE, "export": EXPORTS})
