@@ -29,7 +29,7 @@ Examples:
 
 \b
 The values of secrets stay where they are; the note at the end names those that the cluster must have:
-  kubectl create secret generic dragoman-secrets --from-file=OPENAI_API_KEY=./key
+  kubectl create secret generic dragoman-secrets --from-file=MODEL_API_KEY=./key
   kubectl create secret generic dragoman-database --from-file=url=./url
 
 --role-arn is IRSA of Amazon EKS: pods call AWS as that role, without any key. Its trust policy must name the service
