@@ -54,8 +54,10 @@ BEDROCK_MODEL = re.compile(
     r"(ai21|amazon|anthropic|cohere|deepseek|meta|mistral|moonshot|moonshotai|openai|qwen|stability|writer)\.[\w.:-]+"
 )
 
-_DEPLOYMENT = re.compile(r"(?P<base>.*)/openai/deployments/(?P<name>[^/]+)/(chat/completions|completions|embeddings)/?")
-_ROUTE = re.compile(r"(?P<base>.*)/(chat/completions|completions|embeddings)/?")
+_DEPLOYMENT = re.compile(
+    r"(?P<base>.*?)/openai/deployments/(?P<name>[^/]+)/(chat/completions|completions|embeddings)/?"
+)
+_ROUTE = re.compile(r"(?P<base>.*?)/(chat/completions|completions|embeddings)/?")
 _REGION = re.compile(r"\.([a-z0-9-]+)\.amazonaws\.")
 _API_VERSION = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}(-preview)?")
 

@@ -29,8 +29,8 @@ _MEMBERS = ("provider", "model", "base_model", "connection", "credentials")
 
 def read_upstreams(reading: Reading, model: Json, name: str, path: str) -> Json | None:
     """Return the members of an adapter that say where its calls go; ``None`` where nobody can say."""
-    listed = model.get("upstreams") or []
-    if not isinstance(listed, list):
+    listed = model.get("upstreams")
+    if listed is not None and not isinstance(listed, list):
         refuse(at(path, "upstreams"), "is no list")
     asked = str(model.get("overrideName") or deployment_name(_adapter(model)) or name)
     if not listed:
