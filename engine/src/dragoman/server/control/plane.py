@@ -9,8 +9,10 @@ from urllib.parse import parse_qsl
 import orjson
 
 from dragoman.engine import Engine
+from dragoman.errors import PolicyError
 from dragoman.policy import Caller
 from dragoman.policy.caller import RANKS
+from dragoman.server.auditing import audit_refusal
 from dragoman.server.control import accounts, adapters, deployment
 from dragoman.server.control.openapi import openapi_document
 from dragoman.server.control.routes import Answer, Asked, Route
@@ -52,7 +54,11 @@ class ControlPlane:
             if_match=_header(exchange, b"if-match"),
             if_none_match=_header(exchange, b"if-none-match"),
         )
-        body, status, etag = await route.operation(asked)
+        try:
+            body, status, etag = await route.operation(asked)
+        except PolicyError as error:
+            await audit_refusal(self._state, caller, error, action=route.action, request_id=exchange.request_id)
+            raise
         headers = [JSON, *([(b"etag", etag.encode())] if etag else [])]
         await exchange.answer(status, orjson.dumps(body, default=str), headers)
 
