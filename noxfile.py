@@ -125,6 +125,27 @@ def bench(session: nox.Session) -> None:
 
 
 @nox.session
+def bench_gateway(session: nox.Session) -> None:
+    """Measure the gateway beside LiteLLM's proxy and a bare forwarder; writes bench/RESULTS-gateway.md."""
+    session.install("uv")
+    session.run("python", "bench/gateway.py", *session.posargs)
+
+
+@nox.session
+def acceptance(session: nox.Session) -> None:
+    """Let clients that others wrote use `dragoman serve`, each in an environment of its own. JavaScript needs npm."""
+    session.install("pytest", "pytest-asyncio", "uv", "./engine[server]", "./plugins/local", "./plugins/openai")
+    session.run("pytest", "tests/acceptance", *session.posargs, env={"DRAGOMAN_ACCEPTANCE": "1"})
+
+
+@nox.session
+def load(session: nox.Session) -> None:
+    """Lean on the gateway: slow clients in numbers, connections dropped, kill -9; nothing may grow or be lost."""
+    session.install("pytest", "pytest-asyncio", "./engine[server,testing]", "./plugins/openai")
+    session.run("pytest", "tests/load", *session.posargs, env={"DRAGOMAN_LOAD": "1"})
+
+
+@nox.session
 def llamacpp(session: nox.Session) -> None:
     """Talk to a real llama.cpp server with a tiny model that the test makes itself. Building it takes minutes."""
     session.install(*_tools("test"), "./engine[testing]", "./plugins/openai", "-r", "tests/llamacpp/requirements.txt")
