@@ -13,10 +13,12 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from dragoman.adapter import Operation
+from dragoman.constraints import estimate_input
 from dragoman.engine import Engine
 from dragoman.events import Usage
 from dragoman.gateway_settings import ServerSettings
 from dragoman.policy import Caller
+from dragoman.provider import ChatRequest
 from dragoman.server.authentication import Authenticator
 from dragoman.server.calls import Call
 from dragoman.server.doors import models
@@ -125,7 +127,7 @@ class Gateway:
     async def _fail(self, exchange: Exchange, error: Exception) -> None:
         role = exchange.caller.role if exchange.caller else "user"
         refusal = refusal_of(error, role)
-        if refusal.code == "internal":
+        if refusal.code == "internal" and refusal is not error:  # a call has told of it already
             logger.error("request %s failed", exchange.request_id, exc_info=error)
         if exchange.has_begun:
             exchange.error_code = refusal.code
@@ -159,7 +161,9 @@ class Gateway:
 
     def _control_plane(self) -> Door:
         if self._control is None:
-            raise Refusal(404, "unknown_url", "the control API is not served here")
+            from dragoman.server.control import ControlPlane  # most processes answer models' calls alone
+
+            self._control = ControlPlane(self.engine, self.state).answer
         return self._control
 
     # --- calls ---------------------------------------------------------------------------------------------------
@@ -176,6 +180,8 @@ class Gateway:
             call.watch_client()
             resolved = call.begin(await asked.asked.resolve(self.engine, caller), is_saved=asked.asked.is_saved)
             exchange.extra_headers += asked.asked.headers()
+            request = ChatRequest(asked.messages, resolved.settings, asked.tools)
+            call.sent = lambda: estimate_input(request)
             if asked.stream:
                 await self._stream_chat(exchange, caller, call, asked)
                 return
@@ -205,13 +211,13 @@ class Gateway:
         stream = self.engine.stream(
             call.resolved, asked.messages, tools=asked.tools, tool_choice=asked.tool_choice, observe=call.observe
         )
-        call.usage = lambda: stream.response.usage
         async with aclosing(aiter(stream)) as events:
             opening, piece = frames.first(), b""
             async for event in events:  # until the answer begins, or fails with a status of its own
                 if piece := frames.frame(event):
                     break
             call.has_begun()
+            call.usage = lambda: stream.response.usage
             await exchange.begin(200, STREAM_HEADERS)
             await exchange.write(opening + piece)
             try:

@@ -8,7 +8,6 @@ microseconds. The hash itself opens nothing, because what is presented is always
 
 from __future__ import annotations
 
-import asyncio
 import datetime as dt
 import hashlib
 import hmac
@@ -22,12 +21,13 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import RowMapping, and_, bindparam, insert, or_, select, update
 
-from dragoman.errors import KeyRefusedError, NotSavedError
+from dragoman.errors import KeyRefusedError, NotSavedError, StateError
 from dragoman.secret import Secret
 from dragoman.server.state import tables
 from dragoman.server.state.audit import Actor, AuditEntry, record
 from dragoman.server.state.changes import Changes, move
 from dragoman.server.state.database import Database
+from dragoman.server.state.repeating import Repeating
 from dragoman.server.state.texts import storable
 
 logger = logging.getLogger("dragoman.state")
@@ -127,7 +127,7 @@ class Keys:
         self._known: dict[str, _Known] = {}
         self._used: dict[str, float] = {}
         self._seen = -1
-        self._task: asyncio.Task[None] | None = None
+        self._writing_uses = Repeating("dragoman-state-keys", self._write_uses, USE_INTERVAL_S)
         changes.subscribe(TOPIC, self._refresh)
 
     # --- the hot path --------------------------------------------------------------------------------------------
@@ -251,14 +251,12 @@ class Keys:
 
     def start(self) -> None:
         """Write down now and then when keys were used last."""
-        self._task = asyncio.create_task(self._write_uses(), name="dragoman-state-keys")
+        self._writing_uses.start()
 
     async def aclose(self) -> None:
         """Write down the last uses and stop."""
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
-        await self.flush()
+        await self._writing_uses.aclose()
+        await self._write_uses()
 
     async def flush(self) -> None:
         """Write down now when keys were used last."""
@@ -275,12 +273,10 @@ class Keys:
             await connection.execute(statement, rows)
 
     async def _write_uses(self) -> None:
-        while True:
-            await asyncio.sleep(USE_INTERVAL_S)
-            try:
-                await self.flush()
-            except Exception as error:  # noqa: BLE001  (a coarse figure; the next minute brings another one)
-                logger.warning("when keys were used last could not be written down: %s", error)
+        try:
+            await self.flush()
+        except StateError as error:  # a coarse figure; the next minute brings another one
+            logger.warning("when keys were used last could not be written down: %s", error)
 
     async def _refresh(self) -> None:
         table = tables.keys
