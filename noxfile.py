@@ -136,7 +136,7 @@ def bench_gateway(session: nox.Session) -> None:
 @nox.session
 def acceptance(session: nox.Session) -> None:
     """Let clients that others wrote use `dragoman serve`, each in an environment of its own. JavaScript needs npm."""
-    session.install("pytest", "pytest-asyncio", "uv", "./engine[server]", "./plugins/local", "./plugins/openai")
+    session.install("pytest", "pytest-asyncio", "uv", "./engine[server,testing]", "./plugins/local", "./plugins/openai")
     session.run("pytest", "tests/acceptance", *session.posargs, env={"DRAGOMAN_ACCEPTANCE": "1"})
 
 
