@@ -17,7 +17,8 @@ from dragoman.engine import Engine
 from dragoman.merge import Layer
 from dragoman.server.state.changes import Changes
 from dragoman.server.state.repeating import Repeating
-from dragoman.server.state.store import ADAPTER, INFERENCE, TOPIC, Revision, Store
+from dragoman.server.state.revision import Revision
+from dragoman.server.state.store import ADAPTER, INFERENCE, TOPIC, Store
 
 logger = logging.getLogger("dragoman.state")
 
