@@ -137,14 +137,14 @@ def bench_gateway(session: nox.Session) -> None:
 def acceptance(session: nox.Session) -> None:
     """Let clients that others wrote use `dragoman serve`, each in an environment of its own. JavaScript needs npm."""
     session.install("pytest", "pytest-asyncio", "uv", "./engine[server,testing]", "./plugins/local", "./plugins/openai")
-    session.run("pytest", "tests/acceptance", *session.posargs, env={"DRAGOMAN_ACCEPTANCE": "1"})
+    session.run("pytest", "tests/acceptance", *session.posargs, env={"RUN_ACCEPTANCE": "1"})
 
 
 @nox.session
 def load(session: nox.Session) -> None:
     """Lean on the gateway: slow clients in numbers, connections dropped, kill -9; nothing may grow or be lost."""
     session.install("pytest", "pytest-asyncio", "./engine[server,telemetry,testing]", "./plugins/openai")
-    session.run("pytest", "tests/load", *session.posargs, env={"DRAGOMAN_LOAD": "1"})
+    session.run("pytest", "tests/load", *session.posargs, env={"RUN_LOAD": "1"})
 
 
 @nox.session

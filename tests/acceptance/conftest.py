@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 HERE = Path(__file__).parent
-ASKED_FOR = "DRAGOMAN_ACCEPTANCE"
+ASKED_FOR = "RUN_ACCEPTANCE"
 PROGRAM = str(Path(sys.executable).parent / "dragoman")
 
 ADAPTERS = {
