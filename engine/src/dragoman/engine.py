@@ -106,6 +106,19 @@ class PrivilegedChange(NamedTuple):
     changes: tuple[Change, ...]
 
 
+class EngineFigures(NamedTuple):
+    """What the engine has counted.
+
+    ``waiting`` is how many calls wait for one of ``limits.max_concurrency`` slots, by provider. Credentials are counted
+    where they are obtained from somebody, such as STS or a token endpoint; a key that is only looked up is not.
+    """
+
+    waiting: Mapping[str, int]
+    secret_readings: int
+    credentials_acquired: int
+    credentials_failed: int
+
+
 class Engine:
     """Calls models through adapters.
 
@@ -401,6 +414,17 @@ class Engine:
     async def catalog(self) -> Catalog:
         """Return which adapters and inference configurations there are, and what failed to become one."""
         return (await self._current()).catalog
+
+    def figures(self) -> EngineFigures:
+        """Return what is counted for whoever watches this process. Call it on the loop that makes the calls."""
+        sessions = self._open.get(asyncio.get_running_loop())
+        caches = (self._context.cache, self._checked_context.cache)
+        return EngineFigures(
+            waiting=sessions.waiting() if sessions is not None else {},
+            secret_readings=self._secrets.readings if self._secrets is not None else 0,
+            credentials_acquired=sum(cache.acquired for cache in caches),
+            credentials_failed=sum(cache.failed for cache in caches),
+        )
 
     async def reload(self) -> Catalog:
         """Read secrets, adapters and inference configurations anew; calls in progress keep what they began with.
@@ -734,7 +758,7 @@ class _Context:
     def __init__(self, engine: Engine, transports: TransportPool, cache: CredentialCache) -> None:
         self._engine = engine
         self._transports = transports
-        self._cache = cache
+        self.cache = cache
 
     async def secret(self, name: str) -> Secret:
         return await self._engine.secrets.get(name)
@@ -749,7 +773,7 @@ class _Context:
         return RerankSession(codec, self._line(authorizer, tls))
 
     def _line(self, authorizer: Authorizer, tls: Tls | None) -> Line:
-        return Line(authorizer, self._transports, self._cache, tls=tls)
+        return Line(authorizer, self._transports, self.cache, tls=tls)
 
     def payload(self, target: Target) -> Payload:
         from dragoman.mapping import compile_payload
@@ -771,7 +795,7 @@ class _Context:
         return await transport.send(request, limits)
 
     async def credentials(self, authorizer: Authorizer) -> Credentials:
-        return await self._cache.get(authorizer)
+        return await self.cache.get(authorizer)
 
     async def run_blocking(self, function: Callable[A, T], *args: A.args, **kwargs: A.kwargs) -> T:
         return await self._engine.run_blocking(function, *args, **kwargs)
