@@ -20,6 +20,9 @@ TABLE: Mapping[str, TableEntry] = MappingProxyType(
         "chat": TableEntry("dragoman.cli.chat:chat", "Ask a model, once or in a conversation."),
         "config": TableEntry("dragoman.cli.config:config", "Show every setting and where its value comes from."),
         "embed": TableEntry("dragoman.cli.embed:embed", "Turn texts into vectors."),
+        "inference": TableEntry(
+            "dragoman.cli.inference:inference", "List and show inference configurations, and let adapters use them."
+        ),
         "plugins": TableEntry("dragoman.cli.plugins:plugins", "Show the plugins that loaded and those that failed."),
         "rerank": TableEntry("dragoman.cli.rerank:rerank", "Put documents in order by their relevance to a query."),
         "serve": TableEntry("dragoman.cli.serve:serve", "Serve every adapter to OpenAI's clients."),
