@@ -27,7 +27,7 @@ Examples:
 @click.group(cls=CommandGroup, epilog=EPILOG)
 @global_options
 def inference() -> None:
-    """List and show inference configurations, and let adapters use them."""
+    """List, show and apply inference configurations."""
 
 
 # --- list --------------------------------------------------------------------------------------------------------
