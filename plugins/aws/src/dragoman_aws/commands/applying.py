@@ -40,7 +40,7 @@ Examples:
 @who_options
 @global_options
 @pass_invocation
-def apply(invocation: Invocation, /, file: str, dry_run: bool, yes: bool, as_json: bool, who: Who) -> None:
+def apply(invocation: Invocation, /, *, file: str, dry_run: bool, yes: bool, as_json: bool, who: Who) -> None:
     """Create, tag and replace application profiles as a file declares them.
 
     The plan is shown first. Profiles cannot be changed: another source or description makes a new one with another

@@ -18,7 +18,7 @@ from dragoman.cli.plugin import (
     write_json,
 )
 
-from dragoman_aws.commands.shown import save, save_option
+from dragoman_aws.commands.shown import save_adapter, save_option
 from dragoman_aws.commands.who import Who, who_options
 from dragoman_aws.profiles import ApplicationProfile, ApplicationProfiles
 from dragoman_aws.profiles.importing import imported_from_attributes, imported_from_stack, imported_from_template
@@ -45,6 +45,7 @@ Examples:
 def import_profiles(
     invocation: Invocation,
     /,
+    *,
     arn: str | None,
     model: str | None,
     identifier: str | None,
@@ -57,7 +58,11 @@ def import_profiles(
     """Print adapters that call profiles which are there, by ARN, from a CloudFormation template or a stack."""
     if sum(given is not None for given in (arn, template, stack)) != 1:
         raise click.UsageError("one of ARN, --template and --stack is expected")
-    found = invocation.run(lambda engine: _imported(engine, who, arn, model, identifier, template, stack))
+    found = invocation.run(
+        lambda engine: _imported(
+            engine, who, arn=arn, model=model, identifier=identifier, template=template, stack=stack
+        )
+    )
     documents = [{"name": save or _slug(name), **profile.as_adapter()} for name, profile in found.items()]
     if save is not None:
         if len(documents) != 1:
@@ -73,6 +78,7 @@ def import_profiles(
 async def _imported(
     engine: Any,
     who: Who,
+    *,
     arn: str | None,
     model: str | None,
     identifier: str | None,
@@ -95,7 +101,7 @@ async def _imported(
 
 
 async def _saved(engine: Any, name: str, document: Mapping[str, Any]) -> None:
-    await save(engine, name, document)
+    await save_adapter(engine, name, document)
 
 
 def _slug(name: str) -> str:

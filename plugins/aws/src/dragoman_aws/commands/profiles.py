@@ -24,7 +24,7 @@ from dragoman_aws.commands.shown import (
     application_object,
     cross_region_object,
     progress,
-    save,
+    save_adapter,
     save_option,
     show,
     tags_from,
@@ -71,7 +71,7 @@ profiles.add_command(import_profiles)
 @global_options
 @pass_invocation
 def list_profiles(
-    invocation: Invocation, /, kind: str, model: str | None, geo: str | None, offline: bool, as_json: bool, who: Who
+    invocation: Invocation, /, *, kind: str, model: str | None, geo: str | None, offline: bool, as_json: bool, who: Who
 ) -> None:
     """List the profiles of the account, all pages of them."""
     if offline:
@@ -109,7 +109,7 @@ async def _listed(
 @global_options
 @pass_invocation
 def show_profile(
-    invocation: Invocation, /, profile: str, offline: bool, save: str | None, as_json: bool, who: Who
+    invocation: Invocation, /, *, profile: str, offline: bool, save: str | None, as_json: bool, who: Who
 ) -> None:
     """Show a profile: where it routes to, the model behind it, its tags."""
     if offline:
@@ -137,10 +137,10 @@ async def _shown(engine: Any, who: Who, reference: str, name: str | None) -> dic
                     "base_model": found.model,
                     "connection": {"region": account.region},
                 }
-                await save(engine, name, document)
+                await save_adapter(engine, name, document)
                 return cross_region_object(found)
         own = await ApplicationProfiles(account).get(reference)
-        await save(engine, name, own.as_adapter())
+        await save_adapter(engine, name, own.as_adapter())
         return application_object(own)
 
 
@@ -179,6 +179,7 @@ tag_option = click.option("--tag", "tags", metavar="KEY=VALUE", multiple=True, h
 def create(
     invocation: Invocation,
     /,
+    *,
     name: str,
     source: str,
     description: str | None,
@@ -203,7 +204,7 @@ def create(
 
 async def _and_saved(engine: Any, work: Any, name: str | None) -> ApplicationProfile:
     made: ApplicationProfile = await work(engine)
-    await save(engine, name, made.as_adapter())
+    await save_adapter(engine, name, made.as_adapter())
     return made
 
 
@@ -213,7 +214,7 @@ async def _and_saved(engine: Any, work: Any, name: str | None) -> ApplicationPro
 @who_options
 @global_options
 @pass_invocation
-def tag(invocation: Invocation, /, profile: str, tags: tuple[str, ...], who: Who) -> None:
+def tag(invocation: Invocation, /, *, profile: str, tags: tuple[str, ...], who: Who) -> None:
     """Set tags of an application profile; others stay."""
     given = tags_from(tags)
 
@@ -230,7 +231,7 @@ def tag(invocation: Invocation, /, profile: str, tags: tuple[str, ...], who: Who
 @who_options
 @global_options
 @pass_invocation
-def untag(invocation: Invocation, /, profile: str, keys: tuple[str, ...], who: Who) -> None:
+def untag(invocation: Invocation, /, *, profile: str, keys: tuple[str, ...], who: Who) -> None:
     """Remove tags of an application profile."""
 
     async def work(engine: Any) -> None:
@@ -246,7 +247,7 @@ def untag(invocation: Invocation, /, profile: str, keys: tuple[str, ...], who: W
 @who_options
 @global_options
 @pass_invocation
-def delete(invocation: Invocation, /, profile: str, yes: bool, who: Who) -> None:
+def delete(invocation: Invocation, /, *, profile: str, yes: bool, who: Who) -> None:
     """Delete an application profile; calls of its ARN fail from then on."""
     if not yes:
         click.confirm(f"Delete the profile {profile}?", abort=True, err=True)

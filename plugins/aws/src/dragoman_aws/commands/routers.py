@@ -17,7 +17,7 @@ from dragoman.cli.plugin import (
     write_line,
 )
 
-from dragoman_aws.commands.shown import progress, router_object, save, save_option, show, tags_from
+from dragoman_aws.commands.shown import progress, router_object, save_adapter, save_option, show, tags_from
 from dragoman_aws.commands.who import Who, who_options
 from dragoman_aws.profiles import PromptRouter, PromptRouters, facts
 
@@ -43,7 +43,7 @@ def routers() -> None:
 @global_options
 @pass_invocation
 def list_routers(
-    invocation: Invocation, /, kind: Literal["default", "custom"] | None, as_json: bool, who: Who
+    invocation: Invocation, /, *, kind: Literal["default", "custom"] | None, as_json: bool, who: Who
 ) -> None:
     """List the routers of the account and the models behind them."""
 
@@ -72,7 +72,7 @@ def list_routers(
 @global_options
 @pass_invocation
 def show_router(
-    invocation: Invocation, /, router: str, offline: bool, save: str | None, as_json: bool, who: Who
+    invocation: Invocation, /, *, router: str, offline: bool, save: str | None, as_json: bool, who: Who
 ) -> None:
     """Show a router and the models behind it."""
     if not offline:
@@ -89,7 +89,7 @@ def show_router(
 async def _found(engine: Any, who: Who, reference: str, name: str | None) -> PromptRouter:
     async with await who.account(engine) as account:
         found = await PromptRouters(account).get(reference)
-    await save(engine, name, found.as_adapter())
+    await save_adapter(engine, name, found.as_adapter())
     return found
 
 
@@ -108,6 +108,7 @@ async def _found(engine: Any, who: Who, reference: str, name: str | None) -> Pro
 def create(
     invocation: Invocation,
     /,
+    *,
     name: str,
     models: tuple[str, ...],
     fallback: str,
@@ -138,7 +139,7 @@ def create(
 
 async def _and_saved(engine: Any, work: Any, name: str | None) -> PromptRouter:
     made: PromptRouter = await work(engine)
-    await save(engine, name, made.as_adapter())
+    await save_adapter(engine, name, made.as_adapter())
     return made
 
 
@@ -148,7 +149,7 @@ async def _and_saved(engine: Any, work: Any, name: str | None) -> PromptRouter:
 @who_options
 @global_options
 @pass_invocation
-def delete(invocation: Invocation, /, router: str, yes: bool, who: Who) -> None:
+def delete(invocation: Invocation, /, *, router: str, yes: bool, who: Who) -> None:
     """Delete a custom router."""
     if not yes:
         click.confirm(f"Delete the router {router}?", abort=True, err=True)

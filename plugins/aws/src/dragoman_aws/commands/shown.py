@@ -63,7 +63,7 @@ def show(value: Mapping[str, Any], *, as_json: bool) -> None:
         write(write_document(value, ".yaml"))
 
 
-async def save(engine: Any, name: str | None, document: Mapping[str, Any]) -> None:
+async def save_adapter(engine: Any, name: str | None, document: Mapping[str, Any]) -> None:
     """Save an adapter where a name is given, and tell its file."""
     if name is not None:
         path = await engine.adapters.save({"version": 1, **document, "name": name})

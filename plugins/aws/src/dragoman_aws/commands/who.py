@@ -12,8 +12,10 @@ F = TypeVar("F", bound=Callable[..., Any])
 _OPTIONS = (
     click.option("-a", "--adapter", metavar="NAME", help="Call as this adapter does; without it as the settings say."),
     click.option("--region", metavar="REGION", help="Another region."),
-    click.option("--profile", metavar="NAME", help="The credentials of this AWS profile."),
-    click.option("--role", "roles", metavar="ARN", multiple=True, help="Assume this role; repeated: one after another."),
+    click.option("--profile", "aws_profile", metavar="NAME", help="The credentials of this AWS profile."),
+    click.option(
+        "--role", "roles", metavar="ARN", multiple=True, help="Assume this role; repeated: one after another."
+    ),
     click.option("--external-id", metavar="ID", help="What the last role's trust policy asks for."),
 )
 
@@ -22,7 +24,7 @@ def who_options(command: F) -> F:
     """Add the options that say who calls, as one argument ``who``."""
 
     def gathering(*args: Any, **values: Any) -> Any:
-        names = ("adapter", "region", "profile", "roles", "external_id")
+        names = ("adapter", "region", "aws_profile", "roles", "external_id")
         return command(*args, who=Who(*(values.pop(name) for name in names)), **values)
 
     gathering.__name__, gathering.__doc__ = command.__name__, command.__doc__
@@ -37,7 +39,12 @@ class Who:
     """What the options say."""
 
     def __init__(
-        self, adapter: str | None, region: str | None, profile: str | None, roles: tuple[str, ...], external_id: str | None
+        self,
+        adapter: str | None,
+        region: str | None,
+        profile: str | None,
+        roles: tuple[str, ...],
+        external_id: str | None,
     ) -> None:
         if external_id is not None and not roles:
             raise click.BadParameter("it goes with --role", param_hint="'--external-id'")
