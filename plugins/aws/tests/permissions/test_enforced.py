@@ -14,7 +14,7 @@ import pytest
 from botocore.exceptions import ClientError
 from dragoman_aws.permissions import Grant, grant, grant_secrets
 
-from ..cloud import REGION, Cloud
+from ..cloud import REGION, Cloud  # noqa: TID252
 
 ACCOUNT = "888877776666"
 MODEL = "anthropic.claude-3-haiku-20240307-v1:0"

@@ -10,7 +10,7 @@ from dragoman.errors import DocumentError
 from dragoman_aws.permissions import as_cloudformation, as_terraform, grant, merged
 from dragoman_aws.profiles import CrossRegionInferenceProfile, PromptRouter
 
-from ..cloud import Cloud
+from ..cloud import Cloud  # noqa: TID252
 from .cases import ACCOUNT, APPLICATION, CASES, CUSTOM_ROUTER, HAIKU, SONNET
 
 GOLDEN = Path(__file__).parent / "golden"

@@ -9,7 +9,7 @@ from botocore.exceptions import ClientError
 from dragoman.errors import DocumentError
 from dragoman_aws.permissions import trust_account, trust_role, trust_service_account
 
-from ..cloud import Cloud, User, allow
+from ..cloud import Cloud, User, allow  # noqa: TID252
 
 OURS, THEIRS = "444455556666", "777788889999"
 ISSUER = "oidc.eks.us-east-1.amazonaws.com/id/EXAMPLED539D4633E53DE1B71EXAMPLE"
