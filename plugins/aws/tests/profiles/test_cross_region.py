@@ -7,6 +7,7 @@ import re
 
 import pytest
 from dragoman.errors import DocumentError
+from dragoman.plugin import Target
 from dragoman.testing.upstream import Reply, Upstream
 from dragoman_aws.profiles import Account, CrossRegionInferenceProfile, Invokable, discover, facts
 from dragoman_aws.profiles.cross_region import from_summary, shipped
@@ -136,3 +137,9 @@ def test_a_global_profile_of_an_account_goes_everywhere():
     profile = from_summary(json.loads(json.dumps(row)), "eu-west-1")
     assert profile.is_global
     assert profile.destinations("eu-west-1") == ("*",)
+
+
+def test_only_identities_of_aws_have_an_account(engine):
+    target = Target("acme", "m", object(), {})
+    with pytest.raises(DocumentError, match="acme is not called as an identity of AWS"):
+        Account(engine, target)
