@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 from dragoman.adapter import Adapter
+from dragoman.cli.main import main
 from dragoman.plugin import Imported
 from dragoman_dial.importing import import_dial
 
@@ -37,3 +38,22 @@ def one() -> Callable[..., tuple[Json, Json]]:
         return (dict(found.documents[0]) if found.documents else {}), notes
 
     return read
+
+
+class Done(NamedTuple):
+    """How a run of the command ended."""
+
+    code: int
+    out: str
+    err: str
+
+
+@pytest.fixture
+def run(capsys: pytest.CaptureFixture[str]) -> Callable[..., Done]:
+    """Run the command in this process."""
+
+    def call(*arguments: str) -> Done:
+        code = main(arguments)
+        return Done(code, *capsys.readouterr())
+
+    return call

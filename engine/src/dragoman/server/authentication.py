@@ -69,7 +69,7 @@ class Loopback:
     """
 
     def __init__(self) -> None:
-        self._caller = Caller("this machine", roles=["admin"])
+        self._caller = Caller("this-machine", roles=["admin"])
 
     async def identify(self, exchange: Exchange) -> Caller:
         exchange.client = _peer(exchange)

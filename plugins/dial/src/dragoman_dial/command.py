@@ -19,7 +19,7 @@ Examples:
 
 \b
 How to connect the two:
-  1. dragoman keys create dial     makes the gateway's key for DIAL
+  1. dragoman keys create --name dial --project dial     makes the gateway's key for DIAL
   2. add what this prints to an aidial.config.json, with that key in the place of ${DRAGOMAN_API_KEY}
   3. DIAL reads it within a minute; it sends the key as X-UPSTREAM-KEY, which the gateway takes
 """
