@@ -22,6 +22,7 @@ TABLE: Mapping[str, TableEntry] = MappingProxyType(
         "database": TableEntry("dragoman.cli.database:database", "Show and migrate the gateway's database."),
         "embed": TableEntry("dragoman.cli.embed:embed", "Turn texts into vectors."),
         "export": TableEntry("dragoman.cli.export:export", "Write this deployment for other systems."),
+        "inference": TableEntry("dragoman.cli.inference:inference", "List, show and apply inference configurations."),
         "keys": TableEntry("dragoman.cli.keys:keys", "Make, list and revoke keys of the gateway."),
         "plugins": TableEntry("dragoman.cli.plugins:plugins", "Show the plugins that loaded and those that failed."),
         "rerank": TableEntry("dragoman.cli.rerank:rerank", "Put documents in order by their relevance to a query."),
