@@ -127,7 +127,9 @@ class Adapters:
         if document.get("name", name) != name:
             raise DocumentError(subject, [Problem("name", f"is {document['name']!r}, and it is saved as {name!r}")])
         check_document(document, subject)
-        catalog = (await self._engine.catalog()).with_saved(Saved({name: Layer(f"{SAVED_AS}draft", document)}))
+        catalog = (await self._engine.catalog()).with_saved(
+            Saved({name: Layer(f"{SAVED_AS}draft", document, trusted=False)})
+        )
         return resolve(catalog, self._engine.plugins, name)
 
     async def _summary(self, entry: Entry, default: str | None) -> AdapterSummary:

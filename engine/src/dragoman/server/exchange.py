@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import time
 from collections.abc import Awaitable, Callable, Iterable, MutableMapping
 from typing import TYPE_CHECKING, Any
@@ -40,17 +39,17 @@ class Exchange:
 
     __slots__ = (
         "_receive", "_send", "adapter", "bytes_in", "bytes_out", "caller", "client", "error_code", "extra_headers",
-        "headers", "last_write", "method", "path", "request_id", "scope", "started", "started_at", "status",
+        "headers", "method", "path", "request_id", "scope", "started", "started_at", "status",
     )  # fmt: skip
 
-    def __init__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    def __init__(self, scope: Scope, receive: Receive, send: Send, request_id: str) -> None:
         self.scope = scope
         self._receive = receive
         self._send = send
         self.method: str = scope["method"]
         self.path: str = scope["path"]
         self.headers: dict[bytes, bytes] = dict(scope["headers"])
-        self.request_id = "req_" + os.urandom(12).hex()
+        self.request_id = request_id
         self.started = time.perf_counter()
         self.started_at = time.time()
         self.caller: Caller | None = None
@@ -61,8 +60,6 @@ class Exchange:
         self.bytes_in = 0
         self.bytes_out = 0
         self.extra_headers: list[Header] = []
-        #: When the client took something last, on the loop's clock; what a stuck one is known by.
-        self.last_write = 0.0
 
     # --- the request ---------------------------------------------------------------------------------------------
 

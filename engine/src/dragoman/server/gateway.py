@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import logging
+import os
 import time
 from collections.abc import Awaitable, Callable
 from contextlib import aclosing
@@ -62,6 +64,9 @@ class Gateway:
         self._authenticator = authenticator
         self._settings = settings
         self._in_flight = 0
+        #: Ids are unique without asking the system for randomness each time; nothing rests on their being secret.
+        self._id_prefix = os.urandom(8).hex()
+        self._count = itertools.count()
         self._control: Door | None = None
         self.metrics.watch_in_flight(lambda: self._in_flight)
         self._doors: dict[tuple[str, str], Door] = {
@@ -83,7 +88,7 @@ class Gateway:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
-        exchange = Exchange(scope, receive, send)
+        exchange = Exchange(scope, receive, send, f"req_{self._id_prefix}{next(self._count):08x}")
         self._in_flight += 1
         try:
             await self._answer(exchange)
@@ -110,7 +115,7 @@ class Gateway:
     async def _fail(self, exchange: Exchange, error: Exception) -> None:
         role = exchange.caller.role if exchange.caller else "user"
         refusal = refusal_of(error, role)
-        if refusal.code == "internal":
+        if refusal.code == "internal" and refusal is not error:  # a call has told of it already
             logger.error("request %s failed", exchange.request_id, exc_info=error)
         if exchange.has_begun:
             exchange.error_code = refusal.code
@@ -144,7 +149,9 @@ class Gateway:
 
     def _control_plane(self) -> Door:
         if self._control is None:
-            raise Refusal(404, "unknown_url", "the control API is not served here")
+            from dragoman.server.control import ControlPlane  # most processes answer models' calls alone
+
+            self._control = ControlPlane(self.engine, self.state).answer
         return self._control
 
     # --- calls ---------------------------------------------------------------------------------------------------

@@ -108,7 +108,7 @@ def saved_of(store: Store) -> Saved:
 
 
 def _layers(revisions: Mapping[str, Revision]) -> dict[str, Layer]:
-    # They came through the API, so their addresses are checked as those of any caller.
+    # Whoever saved them came through the API: their addresses are checked before they are called.
     return {name: Layer(revision.origin, revision.document, trusted=False) for name, revision in revisions.items()}
 
 

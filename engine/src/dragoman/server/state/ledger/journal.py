@@ -9,6 +9,7 @@ CRC-32, so that a torn one is recognised. The folder belongs to one machine: loc
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import fcntl
 import logging
 import os
@@ -105,15 +106,17 @@ class JournalFile:
 
     def lines(self) -> Generator[Line, None, None]:
         """Read the lines from the start, torn ones among them. Blocks."""
-        with self.path.open("rb") as file:
+        with os.fdopen(os.dup(self._descriptor), "rb") as file:  # not by its name: the folder may be gone
+            file.seek(0)
             for raw in file:
                 if raw != b"\n":
                     yield _unframed(raw)
 
     def close(self, *, remove: bool = False) -> None:
-        """Free the lock; ``remove`` the file first."""
+        """Free the lock; ``remove`` the file first. One that stays is moved again, which books no call twice."""
         if remove:
-            self.path.unlink(missing_ok=True)
+            with contextlib.suppress(OSError):
+                self.path.unlink()
         os.close(self._descriptor)
 
 

@@ -10,13 +10,13 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Insert, func, select
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy import func, select
 from sqlalchemy.exc import DBAPIError
 
 from dragoman.errors import DragomanError, StateError
 from dragoman.server.state import tables
 from dragoman.server.state.database import Database, reason_of
+from dragoman.server.state.ledger.insertion import Insertion
 from dragoman.server.state.ledger.journal import JournalFile, abandoned, keep_damaged
 from dragoman.server.state.ledger.record import CallRecord, row_of
 from dragoman.server.state.ledger.usage import UsageQuery, UsageReport, read_usage
@@ -24,8 +24,8 @@ from dragoman.settings import StoreSettings
 
 logger = logging.getLogger("dragoman.state")
 
-#: Rows that one transaction takes.
-BATCH_ROWS = 500
+#: Rows that one transaction takes; more would keep the loop from its calls for longer than two milliseconds.
+BATCH_ROWS = 200
 #: Moves between two looks for journals of dead processes.
 LOOK_EVERY = 20
 #: Calls that are kept in memory while the journal cannot be written; beyond it they are counted as lost, loudly.
@@ -43,6 +43,7 @@ class Ledger:
         self._journal: JournalFile | None = None
         self._sealed: list[JournalFile] = []
         self._unwritten: list[bytes] = []
+        self._insertion = Insertion(database)
         self._moving = asyncio.Lock()
         self._syncing: asyncio.Task[None] | None = None
         self._task: asyncio.Task[None] | None = None
@@ -217,7 +218,7 @@ class Ledger:
             return []
         try:
             async with self._database.writing() as connection:
-                await connection.execute(self._statement(), rows)
+                await connection.exec_driver_sql(self._insertion.text, list(map(self._insertion.values, rows)))
         except StateError as error:
             if not _is_refusal(error.__cause__):
                 raise
@@ -227,11 +228,6 @@ class Ledger:
             halves = rows[: len(rows) // 2], rows[len(rows) // 2 :]
             return [row for half in halves for row in await self._insert(half)]
         return []
-
-    def _statement(self) -> Insert:
-        if self._database.is_sqlite:
-            return sqlite.insert(tables.calls).on_conflict_do_nothing()
-        return postgresql.insert(tables.calls).on_conflict_do_nothing()
 
     async def _force(self) -> None:
         for file in [*self._sealed, *([self._journal] if self._journal else [])]:
