@@ -107,7 +107,7 @@ def lowest(session: nox.Session) -> None:
     """Run the tests with the oldest dependencies that the distributions say they support. Needs uv."""
     if session.venv_backend != "uv":
         session.error("only uv can resolve to the oldest versions: python -m pip install uv")
-    session.install("--resolution=lowest-direct", "./engine[server]", *map(_path, PLUGINS.values()))
+    session.install("--resolution=lowest-direct", "./engine[postgresql,server]", *map(_path, PLUGINS.values()))
     session.install(*_tools("test"), *_test_needs(*PLUGINS.values()))
     session.run("pytest", *session.posargs)
 

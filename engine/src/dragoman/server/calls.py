@@ -29,12 +29,13 @@ CLIENT_GONE = 499
 class Call:
     """A call, as a context around all of it: from the body's first byte to the answer's last.
 
-    ``resolved`` is set once it is known; ``usage`` says what was used so far, whenever it is asked.
+    ``resolved`` is set once it is known; ``usage`` says what was used so far, whenever it is asked, from the answer's
+    first piece on; ``sent`` what a call used at least that its client gave up before.
     """
 
     __slots__ = (
         "_attempts", "_caller", "_exchange", "_is_booked", "_is_gone", "_metrics", "_operation", "_state", "_watcher",
-        "first_token_s", "resolved", "usage",
+        "first_token_s", "resolved", "sent", "usage",
     )  # fmt: skip
 
     def __init__(self, exchange: Exchange, caller: Caller, operation: Operation, *, state: State, metrics: Metrics):
@@ -50,6 +51,7 @@ class Call:
         self.resolved: Resolved | None = None
         self.first_token_s: float | None = None
         self.usage: Callable[[], Usage] | None = None
+        self.sent: Callable[[], Usage] | None = None
 
     async def __aenter__(self) -> Self:
         return self
@@ -61,6 +63,8 @@ class Call:
             self._watcher.cancel()
         if error is None:
             return
+        if not isinstance(error, Exception) and self.usage is None and self._attempts:
+            self.usage = self.sent  # the provider was at work; what it had read is known at least
         if self._is_gone or isinstance(error, ClientGoneError):
             self.book(CLIENT_GONE, "client_gone")
             if isinstance(error, asyncio.CancelledError) and (task := asyncio.current_task()) is not None:

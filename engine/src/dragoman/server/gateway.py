@@ -13,10 +13,12 @@ from typing import Any
 import orjson
 
 from dragoman.adapter import Operation
+from dragoman.constraints import estimate_input
 from dragoman.engine import Engine
 from dragoman.events import Usage
 from dragoman.gateway_settings import ServerSettings
 from dragoman.policy import Caller
+from dragoman.provider import ChatRequest
 from dragoman.server.authentication import Authenticator
 from dragoman.server.calls import Call
 from dragoman.server.doors import models
@@ -169,6 +171,8 @@ class Gateway:
             call.resolved = resolved = await asked.asked.resolve(self.engine, caller)
             exchange.adapter = resolved.name
             exchange.extra_headers += asked.asked.headers()
+            request = ChatRequest(asked.messages, resolved.settings, asked.tools)
+            call.sent = lambda: estimate_input(request)
             if asked.stream:
                 await self._stream_chat(exchange, caller, call, asked)
                 return
@@ -198,13 +202,13 @@ class Gateway:
         stream = self.engine.stream(
             call.resolved, asked.messages, tools=asked.tools, tool_choice=asked.tool_choice, observe=call.observe
         )
-        call.usage = lambda: stream.response.usage
         async with aclosing(aiter(stream)) as events:
             opening, piece = frames.first(), b""
             async for event in events:  # until the answer begins, or fails with a status of its own
                 if piece := frames.frame(event):
                     break
             call.has_begun()
+            call.usage = lambda: stream.response.usage
             await exchange.begin(200, STREAM_HEADERS)
             await exchange.write(opening + piece)
             try:
