@@ -23,6 +23,7 @@ TABLE: Mapping[str, TableEntry] = MappingProxyType(
         "doctor": TableEntry("dragoman.cli.doctor:doctor", "Check adapters step by step, up to a call of one token."),
         "embed": TableEntry("dragoman.cli.embed:embed", "Turn texts into vectors."),
         "export": TableEntry("dragoman.cli.export:export", "Write this deployment for other systems."),
+        "inference": TableEntry("dragoman.cli.inference:inference", "List, show and apply inference configurations."),
         "keys": TableEntry("dragoman.cli.keys:keys", "Make, list and revoke keys of the gateway."),
         "models": TableEntry("dragoman.cli.models:models", "List the models that can be called, read live."),
         "plugins": TableEntry("dragoman.cli.plugins:plugins", "Show the plugins that loaded and those that failed."),
