@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+import subprocess
+import sys
 from urllib.parse import unquote
 
 import pytest
@@ -241,6 +244,19 @@ async def test_a_call_that_is_denied_names_action_and_resource(engine, aws):
     assert f"allow bedrock:InvokeModelWithResponseStream on {resource} to {ME}" in step.hint
 
 
+async def test_it_comes_with_the_policy_to_add(engine, aws):
+    refusal = denied("bedrock:InvokeModelWithResponseStream", arn_in("us-east-1"))
+    aws.edge.route("POST", r"/model/[^/]+/converse-stream", refusal)
+    step = await last_of(engine, document(aws.edge))
+    policy = json.loads(step.hint.partition("the policy to add: ")[2])
+    allowed = [(action, arn) for s in policy["Statement"] for action in s["Action"] for arn in _listed(s["Resource"])]
+    assert ("bedrock:InvokeModelWithResponseStream", arn_in("us-east-1")) in allowed
+
+
+def _listed(value):
+    return [value] if isinstance(value, str) else value
+
+
 async def test_a_quota_that_is_reached(engine, aws):
     refusal = error("ServiceQuotaExceededException", "Too many tokens per day", 400)
     aws.edge.route("POST", r"/model/[^/]+/converse-stream", refusal)
@@ -269,6 +285,67 @@ async def test_what_else_is_called_and_cannot_be(engine, aws, arn, path, answer,
     step = await last_of(engine, document(aws.edge, f"arn:aws:bedrock:us-east-1:{ACCOUNT}:{arn}"))
     assert step.name == arn.partition("/")[0].replace("-", " ")
     assert said in step.message
+
+
+# --- access ------------------------------------------------------------------------------------------------------
+
+
+class Commands:
+    """The command, with an adapter for the edge."""
+
+    def __init__(self, folder, edge):
+        self.folder = folder
+        (folder / "adapters").mkdir()
+        written = {**document(edge, PROFILE), "name": "claude"}
+        (folder / "adapters" / "claude.json").write_text(json.dumps(written), encoding="utf-8")
+        (folder / "dragoman.toml").write_text("", encoding="utf-8")
+
+    def run(self, *arguments, stdin=None):
+        command = [sys.executable, "-m", "dragoman.cli.main", "bedrock", "access", *arguments]
+        return subprocess.run(
+            command, cwd=self.folder, input=stdin, capture_output=True, text=True, check=False, timeout=60
+        )
+
+
+@pytest.fixture
+def commands(engine, aws, tmp_path):
+    return Commands(tmp_path, aws.edge)
+
+
+@pytest.fixture
+def offers(aws):
+    """Let the account accept an offer; until then it has no access in us-west-2."""
+    aws.access["us-west-2"] = {"agreementAvailability": {"status": "NOT_AVAILABLE"}}
+    accepted = []
+
+    def accept(request, caller):
+        accepted.append((caller.region, request.json()))
+        aws.access["us-west-2"] = {}
+        return Reply.json({"modelId": MODEL}, 202)
+
+    offer = Reply.json({"modelId": MODEL, "offers": [{"offerToken": "offer-1", "termDetails": {
+        "usageBasedPricingTerm": {"rateCard": []}, "legalTerm": {}, "supportTerm": {}}}]})  # fmt: skip
+    aws.edge.route("GET", r"/list-foundation-model-agreement-offers/.+", offer)
+    aws.edge.route("POST", r"/create-foundation-model-agreement", accept)
+    return accepted
+
+
+async def test_the_command_shows_access_in_every_region(commands, offers):
+    shown = await asyncio.to_thread(commands.run, "claude")
+    rows = [line.split(maxsplit=3) for line in shown.stdout.splitlines()[1:]]
+    assert (shown.returncode, shown.stderr) == (1, "")
+    assert rows[0] == [MODEL, "us-east-1", "granted", "-"]
+    assert rows[1][1:] == ["us-west-2", "missing", "access is not granted: its terms are not accepted"]
+
+
+async def test_it_requests_what_is_missing_only_after_a_confirmation(commands, offers):
+    refused = await asyncio.to_thread(commands.run, "claude", "--request", stdin="n\n")
+    assert (refused.returncode, offers) == (1, [])
+    assert f"Accept the terms of {MODEL}" in refused.stderr
+    done = await asyncio.to_thread(commands.run, "claude", "--request", "--json", stdin="y\n")
+    assert (done.returncode, "requested" in done.stderr) == (0, True)
+    assert offers == [("us-west-2", {"offerToken": "offer-1", "modelId": MODEL})]
+    assert all(state["usable"] for state in json.loads(done.stdout)["access"])
 
 
 # --- Bedrock's lists ---------------------------------------------------------------------------------------------

@@ -13,6 +13,7 @@ from dragoman.plugin import CheckStep, Context, Target
 from dragoman_aws.inspection.access import Access
 from dragoman_aws.inspection.asking import Regions, not_asked
 from dragoman_aws.inspection.identity import identity_step
+from dragoman_aws.inspection.missing import policy_hint
 from dragoman_aws.profiles import facts
 from dragoman_aws.profiles.invokables import Invokable
 
@@ -234,6 +235,8 @@ async def _other(called: Invokable, regions: Regions) -> AsyncGenerator[CheckSte
 
 async def explain(failure: DragomanError, target: Target, context: Context) -> str | None:
     """Return what to do about a failed call; ``None`` leaves the error's own hint."""
+    if isinstance(failure, PermissionDeniedError):
+        return policy_hint(failure, target)
     if isinstance(failure, InvalidRequestError) and _ONLY_BY_PROFILE in failure.message:
         async with Regions(target, context) as regions:
             if profiles := await profiles_of(target.model, regions):

@@ -7,7 +7,7 @@ import re
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 
-from dragoman.errors import DocumentError, Problem, UnsupportedError
+from dragoman.errors import DocumentError, DragomanError, PermissionDeniedError, Problem, UnsupportedError
 from dragoman.plugin import CheckStep, Context, ModelList, Provider, Session, Target
 
 from dragoman_aws.identity.authorizer import authorizer
@@ -57,6 +57,13 @@ class SageMakerProvider(Provider):
         async with aclosing(check(target, context)) as steps:
             async for step in steps:
                 yield step
+
+    async def explain(self, failure: DragomanError, target: Target, context: Context) -> str | None:
+        if not isinstance(failure, PermissionDeniedError):
+            return None
+        from dragoman_aws.inspection.missing import policy_hint
+
+        return policy_hint(failure, target)
 
 
 def _open_texts(target: Target, context: Context, endpoint: Endpoint, region: str) -> Session:
