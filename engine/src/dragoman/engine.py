@@ -455,6 +455,8 @@ class Engine:
     @property
     def plugins(self) -> Plugins:
         """The plugins that loaded and those that failed. Discovers them on first use."""
+        if self._plugins is not None:  # each call asks several times: without the lock
+            return self._plugins
         with self._loading:
             if self._plugins is None:
                 chosen = self.settings.plugins
@@ -538,8 +540,10 @@ class Engine:
         request = ChatRequest(messages, resolved.settings, tools, choice, asked.stream)
         refuse_undeclared(resolved, request)
         async with await self._lease(resolved) as lease:
-            with self._redacting():
-                request, reports = await apply_constraints(resolved, request, lease.session)
+            reports: tuple[Report, ...] = ()
+            if resolved.adapter.constraints is not None:
+                with self._redacting():
+                    request, reports = await apply_constraints(resolved, request, lease.session)
             session = lease.session if streams(resolved) else WholeAnswers(lease.session)
             yield await self._plan(resolved, lease, session, request, reports=reports, observe=asked.wanted.observe)
 
@@ -663,8 +667,9 @@ class Engine:
         return self._providers.setdefault(description.kind, provider)
 
     def _observers(self, own: Observe | None) -> Observe | None:
-        if not self.plugins.observers or own is None:
-            return own or (self._observe if self.plugins.observers else None)
+        all_calls = self._observe if self.plugins.observers else None
+        if all_calls is None or own is None:
+            return own or all_calls
 
         def both(call: CallObservation) -> None:
             own(call)
@@ -819,7 +824,7 @@ class _Context:
         self.cache = cache
 
     async def secret(self, name: str) -> Secret:
-        return await self._engine.secrets.get(name)
+        return await (await self._engine._store()).get(name)
 
     def codec_session(self, codec: Codec, authorizer: Authorizer, *, tls: Tls | None = None) -> Session:
         return CodecSession(codec, self._line(authorizer, tls))
