@@ -29,6 +29,7 @@ from dragoman.server.logs import RequestLog
 from dragoman.server.metrics import CONTENT_TYPE, Metrics
 from dragoman.server.refusals import RETRY_AFTER_S, Refusal, refusal_of
 from dragoman.server.state import State
+from dragoman.server.static import is_page, send_file
 
 logger = logging.getLogger("dragoman.server")
 
@@ -68,6 +69,7 @@ class Gateway:
         self._id_prefix = os.urandom(8).hex()
         self._count = itertools.count()
         self._control: Door | None = None
+        self._desk: Door | None = None
         self.metrics.watch_in_flight(lambda: self._in_flight)
         self._doors: dict[tuple[str, str], Door] = {
             ("POST", "/v1/chat/completions"): self._chat,
@@ -104,6 +106,9 @@ class Gateway:
         if self._in_flight > self._settings.max_concurrency:
             self.metrics.refused("overloaded")
             raise Refusal(503, "overloaded", "the gateway is busy", retry_after_s=RETRY_AFTER_S)
+        if is_page(exchange.method, exchange.path):
+            await send_file(exchange)
+            return
         door, name = self._find(exchange)
         try:
             caller = exchange.caller = await self._authenticator.identify(exchange)
@@ -130,6 +135,8 @@ class Gateway:
         door = self._doors.get((method, path))
         if door is not None:
             return door, None
+        if path.startswith("/api/workbench/"):
+            return self._workbench(), None
         if path.startswith("/api/") or path == "/api":
             return self._control_plane(), None
         named, name = self._named(method, path)
@@ -146,6 +153,13 @@ class Gateway:
             if method == expected and name and path.startswith(prefix) and path.endswith(suffix):
                 return door, name
         return None, None
+
+    def _workbench(self) -> Door:
+        if self._desk is None:
+            from dragoman.server.workbench.desk import Desk
+
+            self._desk = Desk(self.engine, self.state)
+        return self._desk
 
     def _control_plane(self) -> Door:
         if self._control is None:

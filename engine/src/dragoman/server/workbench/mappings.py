@@ -1,0 +1,87 @@
+"""A mapping from samples, and a prompt as it is written."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import orjson
+from pydantic import ValidationError
+
+from dragoman.adapter import Inference, PayloadMapping, Prompt, problems_of
+from dragoman.errors import DragomanError
+from dragoman.messages import messages_from
+from dragoman.provider import CallSettings, ChatRequest
+from dragoman.server.workbench.question import Answer, Question, problems_in
+
+QUESTION = "Hello"
+#: What the preview writes a mapping for: its one member is the prompt.
+_PROMPT_ALONE = {"request": {"prompt": {"$": "prompt"}}, "response": {"text": "text"}}
+
+
+async def propose(asked: Question) -> Answer:
+    """Propose a mapping from a sample request and response, and try it on both."""
+    from dragoman.mapping.infer import infer_mapping
+
+    request, response = asked.body.get("request"), asked.body.get("response")
+    try:
+        proposal = await asked.engine.run_blocking(infer_mapping, request, response)
+    except DragomanError as error:
+        return Answer({"problems": problems_in(error)})
+    named = {
+        "mapping": proposal.mapping,
+        "prompt": proposal.prompt,
+        "inference": proposal.inference,
+        "model_kwargs": proposal.model_kwargs,
+    }
+    members = {name: value for name, value in named.items() if value}
+    findings = [{"path": f.path, "message": f.message, "certain": f.is_certain} for f in proposal.findings]
+    return Answer({"members": members, "findings": findings, "trial": _tried(members, response)})
+
+
+async def attempt(asked: Question) -> Answer:
+    """Try a mapping on a sample response: the request that it makes of a question, and what it reads."""
+    return Answer(_tried(asked.object("members"), asked.body.get("response")))
+
+
+def _tried(members: dict[str, Any], response: Any) -> dict[str, Any]:
+    from dragoman.mapping import compile_payload
+
+    try:
+        prompt = Prompt.model_validate(members["prompt"]) if members.get("prompt") else None
+        mapping = PayloadMapping.model_validate(members.get("mapping") or {})
+        inference = Inference.model_validate(members.get("inference") or {})
+    except ValidationError as error:
+        return {"problems": [p._asdict() for p in problems_of(error)]}
+    try:
+        payload = compile_payload(mapping, prompt)
+        settings = CallSettings(inference, model_kwargs=members.get("model_kwargs") or {})
+        request = ChatRequest(messages_from(QUESTION), settings)
+        sent = payload.encode(request, "model")
+        read = payload.decode(orjson.dumps(response), request)
+    except DragomanError as error:
+        return {"problems": problems_in(error)}
+    usage = read.usage
+    return {
+        "request": sent.decode("utf-8", "replace"),
+        "text": read.text,
+        "finish_reason": read.finish_reason,
+        "input_tokens": usage.input_tokens,
+        "output_tokens": usage.output_tokens,
+    }
+
+
+async def prompt(asked: Question) -> Answer:
+    """Return the one text that messages become with a prompt section."""
+    from dragoman.mapping import compile_payload
+
+    try:
+        section = Prompt.model_validate(asked.object("prompt"))
+    except ValidationError as error:
+        return Answer({"problems": [p._asdict() for p in problems_of(error, prefix="prompt")]})
+    try:
+        payload = compile_payload(PayloadMapping.model_validate(_PROMPT_ALONE), section)
+        request = ChatRequest(messages_from(asked.body.get("messages")), CallSettings(Inference()))
+        written = orjson.loads(payload.encode(request, "model"))["prompt"]
+    except DragomanError as error:
+        return Answer({"problems": problems_in(error)})
+    return Answer({"text": written})

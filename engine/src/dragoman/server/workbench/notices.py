@@ -1,0 +1,44 @@
+"""What a person accepts before they use a model, and that they did."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from dragoman.adapter import digest
+from dragoman.errors import NotSavedError
+from dragoman.server.refusals import Refusal
+from dragoman.server.state import AuditEntry
+from dragoman.server.workbench.question import Answer, Question
+
+KIND = "notice"
+
+
+async def notice_of(asked: Question, notice: dict[str, Any] | None) -> dict[str, Any] | None:
+    """Return a notice with its digest and whether the caller accepted it; a changed notice is a new one."""
+    if not notice:
+        return None
+    mark = digest(notice)
+    return {**notice, "digest": mark, "accepted": _name(asked, mark) in asked.state.store.current(KIND)}
+
+
+async def accept(asked: Question) -> Answer:
+    """Record that the caller accepts the notice of an adapter, as it stands now."""
+    adapter, mark = asked.text("adapter"), asked.text("digest")
+    resolved = await asked.engine.resolve(adapter, caller=asked.caller)
+    notice = resolved.document.get("notice")
+    if not notice or digest(notice) != mark:
+        raise Refusal(409, "notice_changed", "the notice is another one now; read it again", param="digest")
+    name = _name(asked, mark)
+    try:
+        await asked.state.store.get(KIND, name)
+    except NotSavedError:
+        await asked.state.store.save(KIND, name, {"adapter": resolved.name, "notice": notice}, by=asked.actor)
+        subject = f"adapter {resolved.name}"
+        await asked.state.audit.append(
+            AuditEntry(actor=asked.caller.name, action="notice.accept", subject=subject, new_digest=mark)
+        )
+    return Answer(await notice_of(asked, notice))
+
+
+def _name(asked: Question, mark: str) -> str:
+    return f"{mark} {digest({'caller': asked.caller.key_id or asked.caller.name})}"
