@@ -19,6 +19,7 @@ nox.options.error_on_external_run = True
 nox.options.sessions = ["lint", "types", "floors", "tests", "plugins", "build"]
 
 ENGINE = Path("engine")
+ENGINE_WITH_ALL = "./engine[langchain,postgresql,server,testing]"
 PLUGINS = {path.parent.name: path.parent for path in sorted(Path("plugins").glob("*/pyproject.toml"))}
 SOURCES = [str(folder / "src") for folder in (ENGINE, *PLUGINS.values())]
 TOOLS = nox.project.load_toml("pyproject.toml")
@@ -45,7 +46,7 @@ def lint(session: nox.Session) -> None:
 def types(session: nox.Session) -> None:
     """Check types with mypy in strict mode: the engine, every plugin, and the template for new plugins."""
     template = _new_plugin(session, "acme", _scratch(session))
-    session.install(*_tools("types"), "./engine[server,testing]", *_plugins_with_langchain())
+    session.install(*_tools("types"), ENGINE_WITH_ALL, *_plugins_with_langchain())
     sources = [*SOURCES, str(template / "src")]
     session.run("mypy", *sources, *session.posargs, env={"MYPYPATH": os.pathsep.join(sources)})
 
@@ -67,10 +68,9 @@ def floors(session: nox.Session) -> None:
 @nox.session
 def tests(session: nox.Session) -> None:
     """Run every test, with all plugins and their LangChain doors installed."""
-    session.install(
-        *_tools("test"), "./engine[server,testing]", *_plugins_with_langchain(), *_test_needs(*PLUGINS.values())
-    )
-    session.run("pytest", *session.posargs)
+    tools = [*_tools("test"), *_tools("langchain"), *_test_needs(*PLUGINS.values())]
+    session.install(*tools, ENGINE_WITH_ALL, *_plugins_with_langchain())
+    session.run("pytest", "--numprocesses=auto", "--dist=loadfile", *session.posargs)
 
 
 @nox.session
@@ -115,7 +115,7 @@ def lowest(session: nox.Session) -> None:
 @nox.session
 def docs(session: nox.Session) -> None:
     """Run the code blocks of README.md, ARCHITECTURE.md and docs/; `tests` does it too."""
-    session.install(*_tools("test"), "./engine[server,testing]", *map(_path, PLUGINS.values()))
+    session.install(*_tools("test"), *_tools("langchain"), ENGINE_WITH_ALL, *map(_path, PLUGINS.values()))
     session.run("pytest", "tests/test_docs.py", *session.posargs)
 
 

@@ -14,7 +14,7 @@ from contextlib import ExitStack
 from typing import Any
 
 from environments import HERE, python_for
-from processes import Child, cores
+from processes import Child, cores, load
 from report import aligned
 from upstream import PACE_S
 from upstream_bedrock import CHUNKS
@@ -42,6 +42,7 @@ def run(*, write: bool) -> None:
 # {STREAMS} streams at a time
 
 Bedrock's ConverseStream, {CHUNKS} events each, one every {PACE_S * 1000:.0f} ms; one event loop, one core.
+Measured at a {load() or "load that is not known"}; other work beside it makes the loop wait as well.
 To reach: no failure, and a loop that stands still for less than {STALL_P99_MS} ms at the 99th percentile.
 
 {aligned(_table(rounds))}

@@ -35,6 +35,11 @@ def cores() -> tuple[int, int] | None:
     return usable[0], usable[-1]
 
 
+def load() -> str:
+    """Say how busy the machine is: a run by itself keeps it at about 1, anything above is other work."""
+    return f"load average {os.getloadavg()[1]:.1f} over the last five minutes" if hasattr(os, "getloadavg") else ""
+
+
 class Child(AbstractContextManager["Child"]):
     """A process that writes lines, the first when it is ready, and ends when its standard input does."""
 

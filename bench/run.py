@@ -23,7 +23,7 @@ from datetime import UTC, datetime
 
 import many_streams
 from environments import HERE, python_for
-from processes import Child, cores
+from processes import Child, cores, load
 from report import Samples, aligned, medians, reached
 from suites import ROWS, SUITES, Row, Suite
 
@@ -139,9 +139,9 @@ one table: absolute values move with the machine.
 def _machine() -> str:
     found = cores()
     pinned = found is not None and len(set(found)) == 2
-    return f"{platform.system()}, {platform.machine()}, {os.cpu_count()} cores, " + (
-        "contenders and upstream each on one of their own" if pinned else "processes not pinned"
-    )
+    placed = "contenders and upstream each pinned to one" if pinned else "processes not pinned"
+    parts = (platform.system(), platform.machine(), f"{os.cpu_count()} cores", placed, load())
+    return ", ".join(part for part in parts if part)
 
 
 if __name__ == "__main__":

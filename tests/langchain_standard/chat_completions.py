@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -22,7 +23,7 @@ USAGE = {
 def answer(request: Received) -> Reply:
     asked = request.json()
     thought = think(_turn(asked))
-    said = {"id": "chatcmpl-1", "created": 1, "model": asked.get("model", "m-1")}
+    said = {"id": "chatcmpl-1", "created": 1, "model": asked.get("model") or _model_in(request.target)}
     if not asked.get("stream"):
         choice = {"index": 0, "message": _message(thought), "finish_reason": FINISH[thought.why]}
         return Reply.json({**said, "object": "chat.completion", "choices": [choice], "usage": USAGE})
@@ -32,6 +33,12 @@ def answer(request: Received) -> Reply:
     if (asked.get("stream_options") or {}).get("include_usage"):
         chunks.append({**said, "object": "chat.completion.chunk", "choices": [], "usage": USAGE})
     return Reply.sse(chunks, done="[DONE]")
+
+
+def _model_in(target: str) -> str:
+    """Return the model that an address names; some servers answer for one alone, and are asked for none."""
+    named = re.search(r"/v1/(?:openai/)?([^/]+)/chat/completions", target)
+    return named[1] if named else "m-1"
 
 
 def _chunk(said: Mapping[str, Any], delta: Mapping[str, Any], finish: str | None = None) -> dict[str, Any]:

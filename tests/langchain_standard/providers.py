@@ -47,16 +47,14 @@ _CHAT_COMPLETIONS = {
     "test_pdf_tool_message": _TEXT_RESULTS,
     "test_anthropic_inputs": _NO_MARKS,
 }
+_MEDIA_TESTS = (
+    "test_pdf_inputs", "test_audio_inputs", "test_image_inputs", "test_image_tool_message", "test_pdf_tool_message",
+    "test_anthropic_inputs",
+)  # fmt: skip
 _READS_TEXT = "the toy model reads text alone; anything else is refused"
 _ONE_MODEL = "there is one toy model, and no other to name instead"
 _LOCAL = {
-    **dict.fromkeys(
-        (
-            "test_pdf_inputs", "test_audio_inputs", "test_image_inputs", "test_image_tool_message",
-            "test_pdf_tool_message", "test_anthropic_inputs",
-        ),
-        _READS_TEXT,
-    ),
+    **dict.fromkeys(_MEDIA_TESTS, _READS_TEXT),
     **dict.fromkeys(
         (
             "test_invoke_with_model_override", "test_ainvoke_with_model_override", "test_stream_with_model_override",
@@ -80,6 +78,22 @@ _COHERE = {
     "test_anthropic_inputs": "the test sends cache marks, which Cohere has no member for; they are refused",
     "test_tool_choice": "it requires one tool of two by name, which Cohere cannot say; it is refused",
 }
+
+
+_NO_FORCING = "AI21 cannot be told which tool to call, nor take a schema; both are refused"
+_AI21 = {
+    **dict.fromkeys(_MEDIA_TESTS, "AI21's messages are text alone; anything else is refused"),
+    **dict.fromkeys(
+        (
+            "test_tool_choice", "test_structured_few_shot_examples", "test_structured_output",
+            "test_structured_output_async", "test_structured_output_pydantic_2_v1",
+            "test_structured_output_optional_param", "test_unicode_tool_call_integration",
+        ),
+        _NO_FORCING,
+    ),
+    "test_message_with_name": "AI21 takes no names of authors; they are refused",
+}  # fmt: skip
+_HTTP = {**_CHAT_COMPLETIONS, "test_audio_inputs": "the preset's shape has no place for sound; it is refused"}
 
 
 def _document(provider: str, model: str, connection: dict[str, Any]) -> dict[str, Any]:
@@ -114,6 +128,15 @@ def _bedrock(url: str) -> dict[str, Any]:
 
 def _cohere(url: str) -> dict[str, Any]:
     return _document("cohere", "m-1", {"base_url": url})
+
+
+def _ai21(url: str) -> dict[str, Any]:
+    return _document("ai21", "m-1", {"base_url": f"{url}/studio/v1"})
+
+
+def _http(url: str) -> dict[str, Any]:
+    mapping = {"preset": "openai-chat"}
+    return {**_document("http", "m-1", {"url": f"{url}/v1/{{model}}/chat/completions"}), "mapping": mapping}
 
 
 ROWS = (
@@ -171,4 +194,13 @@ ROWS = (
         secrets=("COHERE_API_KEY",),
         details=("cache_read_input",),
     ),
+    Row(
+        "AI21",
+        _ai21,
+        chat_completions.answer,
+        {**_JSON, "has_tool_choice": False},
+        _AI21,
+        secrets=("AI21_API_KEY",),
+    ),
+    Row("Http", _http, chat_completions.answer, {**_SEES, **_JSON}, _HTTP, method="json_schema"),
 )

@@ -10,7 +10,7 @@ import functools
 import logging
 import random
 import time
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, aclosing
 from dataclasses import dataclass
 from types import TracebackType
@@ -112,19 +112,17 @@ class ChatStream:
             for report in plan.reports:
                 yield Reported(report)
             deadline, begin, pause = call.deadline, call.deadline.begin, call.deadline.pause
-            events, event = await deadline.bound(call.attempts(functools.partial(_begin, plan)))
+            arrivals, events = await deadline.bound(call.attempts(functools.partial(_begin, plan)))
             call.has_begun()
-            async with aclosing(events):
-                if event is not None:
-                    add(event)
-                    yield event
+            async with aclosing(arrivals):
                 try:
-                    begin()
-                    async for event in events:
-                        pause()
-                        add(event)
-                        yield event
+                    while events is not None:
+                        for event in events:
+                            add(event)
+                            yield event
                         begin()
+                        events = await anext(arrivals, None)
+                        pause()
                 except asyncio.CancelledError:
                     deadline.raise_if_passed()
                     raise
@@ -137,10 +135,13 @@ class ChatStream:
                 yield UsageReported(call.response.usage)
 
 
-async def _begin(plan: Plan[ChatRequest]) -> tuple[AsyncGenerator[Event, None], Event | None]:
-    """Return the events of one attempt, and the first of them; from then on nothing may be sent again."""
-    events = plan.session.stream(plan.request)
-    return events, await anext(events, None)
+_Arrivals = AsyncGenerator[Sequence[Event], None]
+
+
+async def _begin(plan: Plan[ChatRequest]) -> tuple[_Arrivals, Sequence[Event] | None]:
+    """Return the arrivals of one attempt, and the first of them; from then on nothing may be sent again."""
+    arrivals = plan.session.arrivals(plan.request)
+    return arrivals, await anext(arrivals, None)
 
 
 def _complete(plan: Plan[ChatRequest], response: Response) -> Response:

@@ -364,7 +364,9 @@ class Engine:
         return resolved
 
     async def langchain_model(self, adapter: AdapterLike | None, override: Mapping[str, Any] | None = None) -> Any:
-        """Return the provider's own LangChain chat model for an adapter, configured explicitly and in full.
+        """Return the provider's own LangChain class for an adapter, configured explicitly and in full.
+
+        A chat model; for an adapter that embeds an ``Embeddings``, for one that ranks a ``BaseDocumentCompressor``.
 
         Raises:
             UnsupportedError: The provider has no LangChain class, its package is not installed, or it makes nothing of

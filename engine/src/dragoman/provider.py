@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import AsyncGenerator, Awaitable, Callable, Hashable, Iterable, Mapping, Sequence
+from contextlib import aclosing
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Generic, Literal, NamedTuple, ParamSpec, Protocol, TypeVar
 
@@ -672,6 +673,15 @@ class Session:
         """Yield the answer's events, as :mod:`dragoman.events` orders them. Closing it stops the provider's work."""
         raise UnsupportedError(f"{type(self).__name__} answers no chat")
 
+    async def arrivals(self, request: ChatRequest) -> AsyncGenerator[Sequence[Event], None]:
+        """Yield the same events, those together that arrived together; by default each alone.
+
+        The engine reads answers this way: a wire that brings many events at once need not wait between them.
+        """
+        async with aclosing(self.stream(request)) as events:
+            async for event in events:
+                yield (event,)
+
     async def generate(self, request: ChatRequest) -> Response:
         """Return the whole answer; by default the collected stream."""
         collector = Collector()
@@ -728,15 +738,15 @@ class Provider:
 class LangChainProvider(Provider):
     """A provider that is one LangChain chat model: a subclass names the class, and that is all.
 
-    The model is built as :meth:`LangChainContext.chat_model` says, with what the adapter's ``connection`` sets as
-    further arguments. Describe it with ``native=False``.
+    The model is built as :meth:`LangChainContext.chat_model` says, with the members of the connection as further
+    arguments. Describe it with ``native=False``.
     """
 
     #: ``module:Class``, imported on first use.
     model_class: ClassVar[str]
 
     def langchain(self, target: Target, settings: CallSettings, context: LangChainContext) -> Any:
-        return context.chat_model(self.model_class, target, settings, target.connection.model_dump(exclude_unset=True))
+        return context.chat_model(self.model_class, target, settings, target.connection.model_dump(exclude_none=True))
 
 
 class LangChainContext(Protocol):

@@ -6,8 +6,6 @@ import pytest
 from dragoman import Engine, Settings, SyncEngine
 from dragoman.plugins import load_plugins
 
-pytest.importorskip("langchain_core", reason="langchain-core is not installed")
-
 PLUGIN = '''
 """A provider that does what the test says."""
 from dragoman.plugin import *

@@ -5,6 +5,9 @@ import copy
 import pickle
 
 import pytest
+
+pytest.importorskip("langchain_core", reason="langchain-core is not installed")
+
 from dragoman import Adapter, Engine, Settings
 from dragoman.errors import AdapterNotFoundError, DocumentError, RateLimitedError, UnsupportedError
 from dragoman.events import (

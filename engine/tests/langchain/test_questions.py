@@ -3,6 +3,9 @@
 import base64
 
 import pytest
+
+pytest.importorskip("langchain_core", reason="langchain-core is not installed")
+
 from dragoman.errors import MessageError
 from dragoman.langchain.questions import messages_in
 from dragoman.messages import (

@@ -3,6 +3,9 @@
 import pickle
 
 import pytest
+
+pytest.importorskip("langchain_core", reason="langchain-core is not installed")
+
 from dragoman.errors import DocumentError
 from dragoman.langchain import DragomanEmbeddings, DragomanRerank
 from langchain_core.documents import Document

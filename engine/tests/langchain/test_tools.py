@@ -3,6 +3,9 @@
 from typing import Annotated, TypedDict
 
 import pytest
+
+pytest.importorskip("langchain_core", reason="langchain-core is not installed")
+
 from dragoman.errors import MessageError
 from dragoman.events import Finished, RefusalDelta, TextDelta, ToolCallDelta
 from dragoman.messages import ToolChoice

@@ -208,7 +208,7 @@ from dragoman.plugin import Connection, LangChainProvider, ProviderDescription, 
 PLUGIN_API = (1, 0)
 
 class PlainConnection(Connection):
-    base_url: str = "https://not-set.example"
+    base_url: str = "https://plain.example"
 
 class PlainProvider(LangChainProvider):
     model_class = "classes_of_the_test:Plain"
@@ -228,7 +228,7 @@ async def test_a_plugin_names_its_class_and_that_is_all(plugin_module):
         assert (await engine.chat(plain, "Hello")).text == "Hello"
         model = await engine.langchain_model(plain)
         assert (model.temperature, model.api_key.get_secret_value()) == (0, "sk-canary")
-        assert model.base_url == "https://default.example"
+        assert model.base_url == "https://plain.example"
         model = await engine.langchain_model({**plain, "connection": {"base_url": "https://acme.example"}})
         assert model.base_url == "https://acme.example"
         with pytest.raises(UnsupportedError, match=r"inference\.top_k"):

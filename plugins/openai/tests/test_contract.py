@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import struct
 from collections.abc import Iterable, Sequence
+from importlib.util import find_spec
 from typing import Any
 
 import pytest
@@ -117,6 +118,14 @@ class TestCompatibleWithoutKey(ProviderContract):
     def case(self) -> ProviderCase:
         document = {"model": "m", "connection": {"base_url": "{upstream}/v1"}}
         return ProviderCase(kind="openai-compatible", document=document, wire=ChatWire(), supports=OPENAI)
+
+
+@pytest.mark.skipif(find_spec("langchain_openai") is None, reason="langchain-openai is not installed")
+class TestThroughLangChain(ProviderContract):
+    @pytest.fixture
+    def case(self) -> ProviderCase:
+        document = {"model": "gpt-4o", "connection": {"base_url": "{upstream}/v1"}, "runtime": "langchain"}
+        return ProviderCase(kind="openai", document=document, wire=ChatWire(), supports=OPENAI)
 
 
 # --- embeddings --------------------------------------------------------------------------------------------------

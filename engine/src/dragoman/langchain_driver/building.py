@@ -43,9 +43,13 @@ class BuildContext:
         self, named: str, target: Target, settings: CallSettings, arguments: Mapping[str, Any] | None = None
     ) -> Any:
         """Build a chat model from the class's own fields."""
-        from dragoman.langchain_driver.constructing import construct
+        from dragoman.langchain_driver.constructing import construct, own_clients
 
-        return construct(named, target, settings, arguments or {}, self.secret)
+        model = construct(named, target, settings, arguments or {}, self.secret)
+        for client in own_clients(model):
+            if close := getattr(client, "aclose", None) or getattr(client, "close", None):
+                self.on_close(close)
+        return model
 
     def class_named(self, name: str) -> str:
         """Return the class that the settings have under a name."""

@@ -83,6 +83,18 @@ def construct(
     return fields.kind(**fields.arguments)
 
 
+def own_clients(model: Any) -> list[Any]:
+    """Return the HTTP clients that a model holds as fields: it made them, and it closes none.
+
+    SDKs' clients are not among them: their classes share connections between models, which are not ours to close.
+    """
+    values = (getattr(model, name, None) for name in type(model).model_fields)
+    return [value for value in values if type(value).__module__.partition(".")[0] in _HTTP_PACKAGES]
+
+
+_HTTP_PACKAGES = ("httpx", "httpx2")
+
+
 def _imported(named: str) -> type[BaseModel]:
     from langchain_core.language_models import BaseChatModel
 

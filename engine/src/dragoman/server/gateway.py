@@ -120,7 +120,7 @@ class Gateway:
     async def _fail(self, exchange: Exchange, error: Exception) -> None:
         role = exchange.caller.role if exchange.caller else "user"
         refusal = refusal_of(error, role)
-        if refusal.code == "internal":
+        if refusal.code == "internal" and refusal is not error:  # a call has told of it already
             logger.error("request %s failed", exchange.request_id, exc_info=error)
         if exchange.has_begun:
             exchange.error_code = refusal.code
@@ -163,7 +163,9 @@ class Gateway:
 
     def _control_plane(self) -> Door:
         if self._control is None:
-            raise Refusal(404, "unknown_url", "the control API is not served here")
+            from dragoman.server.control import ControlPlane  # most processes answer models' calls alone
+
+            self._control = ControlPlane(self.engine, self.state).answer
         return self._control
 
     # --- calls ---------------------------------------------------------------------------------------------------

@@ -7,6 +7,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from dragoman.adapter import Operation
 from dragoman.errors import ProviderError
 from dragoman.events import FinishReason, Ranked
 from dragoman.messages import ToolCall
@@ -103,7 +104,7 @@ class ProviderCase:
         reports_usage: Whether the provider says how many tokens went in, for operations embed and rerank.
         errors: HTTP status -> error class, where the provider's differs from :data:`dragoman.errors.ERROR_BY_STATUS`.
         light_modules: Third-party modules that the entry module may import although they are not the engine's.
-        model_kwargs_in: The body's member that takes ``model_kwargs``; ``None`` = the body itself.
+        model_kwargs_in: Dotted path of the body's member that takes ``model_kwargs``; ``None`` = the body itself.
     """
 
     kind: str
@@ -117,9 +118,10 @@ class ProviderCase:
     model_kwargs_in: str | None = None
 
     @property
-    def operation(self) -> str:
+    def operation(self) -> Operation:
         """What the document is for: ``chat``, ``embed`` or ``rerank``."""
-        return str(self.document.get("operation", "chat"))
+        operation: Operation = self.document.get("operation", "chat")
+        return operation
 
     def at(self, url: str) -> ProviderCase:
         """Return the case with its document addressed to an upstream."""

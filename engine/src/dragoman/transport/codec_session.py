@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import aclosing
 
 from dragoman.errors import CallTimeoutError, ConnectionFailedError, ProtocolError
 from dragoman.events import EmbedResponse, Event, Report, Reported, RerankResponse, Response
@@ -40,6 +41,13 @@ class CodecSession(Session):
 
     async def stream(self, request: ChatRequest) -> AsyncGenerator[Event, None]:
         """Yield the answer's events as they arrive; closing the generator closes the connection."""
+        async with aclosing(self.arrivals(request)) as arrivals:
+            async for events in arrivals:
+                for event in events:
+                    yield event
+
+    async def arrivals(self, request: ChatRequest) -> AsyncGenerator[Sequence[Event], None]:
+        """Yield the events of each piece that the network brings."""
         wire, credentials = await self._line.signed(self._codec.encode(request))
         transport = await self._line.transport()
         async with transport.stream(wire, request.settings.limits) as (reply, pieces):
@@ -50,16 +58,18 @@ class CodecSession(Session):
             broken = False
             try:
                 async for piece in pieces:
-                    for event in decoding.feed(piece):
-                        yield event
+                    if events := decoding.feed(piece):
+                        yield events
+                    decoding.raise_failure()
             except (ConnectionFailedError, CallTimeoutError):
                 if not decoding.is_complete:
                     raise
                 broken = True
-            for event in decoding.end(broken=broken):
-                yield event
+            if events := decoding.end(broken=broken):
+                yield events
+            decoding.raise_failure()
             if broken:
-                yield Reported(BROKEN_AFTER_FINISH)
+                yield (Reported(BROKEN_AFTER_FINISH),)
 
     async def dry_run(self, request: ChatRequest) -> WireRequest:
         """Return the exact request with its credentials masked, and send nothing."""

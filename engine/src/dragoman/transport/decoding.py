@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Sequence
 from pathlib import PurePath
 from typing import Any, TypeVar
 
@@ -16,8 +16,8 @@ T = TypeVar("T")
 class Decoding:
     """The way of one streamed answer from bytes to events, and what is promised about their order.
 
-    All frames of a piece are decoded at once; their events are yielded one by one. What fails is raised after the
-    events that stand before it.
+    All frames of a piece are decoded at once. What fails is kept until the events before it have been taken; then
+    :meth:`raise_failure` raises it.
     """
 
     __slots__ = ("_decoder", "_failure", "_finished", "_framing", "_reply")
@@ -34,8 +34,8 @@ class Decoding:
         """Whether the answer has its finish and nothing failed; only figures about it may still come."""
         return self._finished and self._failure is None
 
-    def feed(self, piece: bytes) -> Iterator[Event]:
-        """Yield the events of the frames that are complete with this piece."""
+    def feed(self, piece: bytes) -> Sequence[Event]:
+        """Return the events of the frames that are complete with this piece."""
         events: list[Event] = []
         try:
             for frame in self._framing.feed(piece):
@@ -44,8 +44,8 @@ class Decoding:
             self._failure = failure_of(error, self._reply)
         return self._checked(events)
 
-    def end(self, *, broken: bool = False) -> Iterator[Event]:
-        """Yield what was held back; raise where the answer has no finish.
+    def end(self, *, broken: bool = False) -> Sequence[Event]:
+        """Return what was held back; an answer without its finish has failed.
 
         Args:
             broken: The connection broke: what the framing holds is half a frame, and no frame.
@@ -57,19 +57,25 @@ class Decoding:
             events += self._decoder.end()
         except Exception as error:  # noqa: BLE001  (a plugin's code may raise anything)
             self._failure = failure_of(error, self._reply)
-        yield from self._checked(events)
-        if not self._finished:
-            raise ProtocolError("the stream ended before the answer was complete", hint=_hint(self._reply))
+        checked = self._checked(events)
+        if not self._finished and self._failure is None:
+            self._failure = ProtocolError("the stream ended before the answer was complete", hint=_hint(self._reply))
+        return checked
 
-    def _checked(self, events: Iterable[Event]) -> Iterator[Event]:
-        for event in events:
-            if type(event) is Finished:
-                if self._finished:
-                    raise ProtocolError("the answer was finished twice")
-                self._finished = True
-            yield event
+    def raise_failure(self) -> None:
+        """Raise what failed after the events that were returned; do nothing where all went well."""
         if self._failure is not None:
             raise self._failure
+
+    def _checked(self, events: list[Event]) -> Sequence[Event]:
+        """Return the events up to what must not be: a second finish."""
+        for position, event in enumerate(events):
+            if type(event) is Finished:
+                if self._finished:
+                    self._failure = ProtocolError("the answer was finished twice")
+                    return events[:position]
+                self._finished = True
+        return events
 
 
 def reading(reply: WireReply, read: Callable[..., T], *arguments: Any) -> T:

@@ -16,7 +16,7 @@ from typing import Any
 from sqlalchemy import URL, Connection, event, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
-from sqlalchemy.pool import NullPool
+from sqlalchemy.pool import AsyncAdaptedQueuePool, NullPool
 
 from dragoman.errors import SettingsError, StateError
 from dragoman.secrets import SecretStore
@@ -80,7 +80,12 @@ class Database:
         self.is_sqlite = url.get_backend_name() == "sqlite"
         # SQLite has one writer at a time: who waits here waits in order, and occupies no thread.
         self._turn: AbstractAsyncContextManager[Any] = asyncio.Lock() if self.is_sqlite else nullcontext()
-        pool = {"pool_size": pool_size, "max_overflow": 0, "pool_pre_ping": not self.is_sqlite}
+        pool = {
+            "poolclass": AsyncAdaptedQueuePool,
+            "pool_size": pool_size,
+            "max_overflow": 0,
+            "pool_pre_ping": not self.is_sqlite,
+        }
         self.engine = _create_engine(url, is_sqlite=self.is_sqlite, **pool)
         self._unpooled = _create_engine(url, is_sqlite=self.is_sqlite, poolclass=NullPool)
 

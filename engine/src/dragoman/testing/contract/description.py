@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from datetime import date
 from importlib.metadata import entry_points, packages_distributions
 from typing import Any
@@ -14,7 +14,14 @@ import jsonschema
 import pytest
 from pydantic import BaseModel
 
-from dragoman.adapter import Inference, check_document
+from dragoman.adapter import (
+    EmbedInference,
+    Inference,
+    InferenceSettings,
+    Operation,
+    RerankInference,
+    check_document,
+)
 from dragoman.errors import DocumentError
 from dragoman.plugins import ENTRY_POINT_GROUP, LoadedPlugin, Plugins
 from dragoman.provider import Provider, ProviderDescription
@@ -34,6 +41,13 @@ WATCHED = {"socket.connect", "socket.bind", "socket.getaddrinfo", "subprocess.Po
 loaded = dragoman.plugins.load_plugins(allow=[sys.argv[1]])
 print(json.dumps({"modules": sorted(set(sys.modules) - before), "acts": acts, "failed": str(loaded.failed)}))
 """
+
+#: Operation -> the settings that all its providers share.
+COMMON_SETTINGS: Mapping[Operation, type[InferenceSettings]] = {
+    "chat": Inference,
+    "embed": EmbedInference,
+    "rerank": RerankInference,
+}
 
 #: A member that no model has.
 STRANGER = {"no_such_member": "x"}
@@ -66,7 +80,7 @@ class Description(Lightness):
         assert description.title
         assert case.operation in description.operations
         assert issubclass(description.connection, BaseModel)
-        assert issubclass(description.inference, Inference)
+        assert issubclass(description.settings_model(case.operation), COMMON_SETTINGS[case.operation])
 
     def test_factory_is_imported_on_first_use(self, plugin: LoadedPlugin, description: ProviderDescription) -> None:
         module = description.factory.partition(":")[0]
@@ -89,11 +103,12 @@ class Description(Lightness):
         document = case.at("https://upstream.example").document
         assert _refusals({**document, section: {**document.get(section, {}), **STRANGER}}, plugins)
 
-    def test_every_field_explains_itself_in_a_form(self, description: ProviderDescription) -> None:
-        own = set(description.inference.model_fields) - set(Inference.model_fields)
+    def test_every_field_explains_itself_in_a_form(self, case: ProviderCase, description: ProviderDescription) -> None:
+        model, common = description.settings_model(case.operation), COMMON_SETTINGS[case.operation]
+        own = set(model.model_fields) - set(common.model_fields)
         fields = {
             **{f"connection.{name}": field for name, field in description.connection.model_fields.items()},
-            **{f"inference.{name}": description.inference.model_fields[name] for name in own},
+            **{f"inference.{name}": model.model_fields[name] for name in own},
         }
         silent = [path for path, field in fields.items() if not (field.description or field.title)]
         assert not silent, f"these fields have no description: {silent}"

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from dragoman.errors import UnsupportedError
+from dragoman.errors import ProviderError, UnsupportedError
 from dragoman.events import Report
 from dragoman.testing.case import Answer, ProviderCase
 from dragoman.testing.contract.fixtures import ContractFixtures, Subject
@@ -59,6 +59,10 @@ async def _assert_not_silent(subject: Subject, feature: Feature) -> None:
         reports = await _reports(subject, feature)
     except REFUSALS:
         return
+    except ProviderError:  # a LangChain class refuses in its own words, before it sends anything
+        if subject.is_langchain:
+            return
+        raise
     told = [report for report in reports if report.path and report.path.startswith(feature.path)]
     assert told, "it was neither refused nor reported, and the case does not say that it works"
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
 
 import orjson
 from dragoman.errors import DragomanError
@@ -49,6 +49,9 @@ class CountingSession(Session):
 
     def stream(self, request: ChatRequest) -> AsyncGenerator[Event, None]:
         return self._inner.stream(request)
+
+    def arrivals(self, request: ChatRequest) -> AsyncGenerator[Sequence[Event], None]:
+        return self._inner.arrivals(request)
 
     async def generate(self, request: ChatRequest) -> Response:
         return await self._inner.generate(request)

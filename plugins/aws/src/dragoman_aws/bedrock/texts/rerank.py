@@ -5,6 +5,7 @@ Members and limits: its service model, botocore 1.44.5 (2026-11). No call of it 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import orjson
@@ -18,6 +19,9 @@ from dragoman_aws.bedrock.errors import REQUEST_ID_HEADER, error_of
 Wire = dict[str, Any]
 
 MAX_DOCUMENTS = 1000
+
+#: What Rerank writes, or makes for the model.
+_WRITTEN = frozenset({"queries", "sources", "rerankingConfiguration", "nextToken", "query", "documents", "top_n"})
 
 
 class BedrockRerankCodec(RerankCodec):
@@ -70,6 +74,7 @@ class BedrockRerankCodec(RerankCodec):
             raise UnsupportedError("Rerank does not take it", path="inference.max_tokens_per_document", hint=hint)
         model: Wire = {"modelArn": self._model_arn}
         if settings.model_kwargs:
+            _refuse_written(settings.model_kwargs)
             model["additionalModelRequestFields"] = dict(settings.model_kwargs)
         count = len(request.documents) if request.top_n is None else min(request.top_n, len(request.documents))
         body: Wire = {
@@ -84,3 +89,9 @@ class BedrockRerankCodec(RerankCodec):
             ],
         }
         return body if token is None else {**body, "nextToken": token}
+
+
+def _refuse_written(model_kwargs: Mapping[str, Any]) -> None:
+    for name in model_kwargs:
+        if name in _WRITTEN:
+            raise UnsupportedError("is written by the call itself", path=f"model_kwargs.{name}")
