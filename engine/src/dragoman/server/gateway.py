@@ -69,7 +69,6 @@ class Gateway:
         self._id_prefix = os.urandom(8).hex()
         self._count = itertools.count()
         self._control: Door | None = None
-        self._desk: Door | None = None
         self.metrics.watch_in_flight(lambda: self._in_flight)
         self._doors: dict[tuple[str, str], Door] = {
             ("POST", "/v1/chat/completions"): self._chat,
@@ -135,8 +134,6 @@ class Gateway:
         door = self._doors.get((method, path))
         if door is not None:
             return door, None
-        if path.startswith("/api/workbench/"):
-            return self._workbench(), None
         if path.startswith("/api/") or path == "/api":
             return self._control_plane(), None
         named, name = self._named(method, path)
@@ -153,13 +150,6 @@ class Gateway:
             if method == expected and name and path.startswith(prefix) and path.endswith(suffix):
                 return door, name
         return None, None
-
-    def _workbench(self) -> Door:
-        if self._desk is None:
-            from dragoman.server.workbench.desk import Desk
-
-            self._desk = Desk(self.engine, self.state)
-        return self._desk
 
     def _control_plane(self) -> Door:
         if self._control is None:

@@ -11,7 +11,7 @@ import orjson
 from dragoman.engine import Engine
 from dragoman.policy import Caller
 from dragoman.policy.caller import RANKS
-from dragoman.server.control import accounts, adapters, deployment
+from dragoman.server.control import accounts, adapters, deployment, workbench
 from dragoman.server.control.openapi import openapi_document
 from dragoman.server.control.routes import Answer, Asked, Route
 from dragoman.server.exchange import JSON, Exchange
@@ -29,7 +29,7 @@ class ControlPlane:
         self._engine = engine
         self._state = state
         described = Route("GET", "/api/openapi.json", self._describe, "user", "This document.")
-        self._routes = (*adapters.ROUTES, *deployment.ROUTES, *accounts.ROUTES, described)
+        self._routes = (*adapters.ROUTES, *deployment.ROUTES, *accounts.ROUTES, *workbench.ROUTES, described)
         self._patterns = [(re.compile(re.sub(r"{(\w+)}", r"(?P<\1>[^/]+)", r.path)), r) for r in self._routes]
 
     async def answer(self, exchange: Exchange, caller: Caller, _: str | None) -> None:

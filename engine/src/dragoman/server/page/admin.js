@@ -42,7 +42,7 @@ async function keys() {
       [h("strong", {}, k.name), " ", h("code", {}, k.id)], h("span", { class: `tag ${k.state === "active" ? "good" : "bad"}` }, k.state), k.project, k.roles.join(", "), k.adapters ? k.adapters.join(", ") || "none" : "all", when(k.last_used_at), when(k.expires_at),
       k.state === "active" ? button("Revoke", async () => {
         if (!await confirmed(`Revoke ${k.name}?`, "Within a second nobody gets in with it any more. It cannot be undone.", "Revoke", true)) return;
-        try { await api.remove("keys", k.id); await draw(); } catch (error) { fill(where, trouble(error)); }
+        try { await api.revokeKey(k.id); await draw(); } catch (error) { fill(where, trouble(error)); }
       }, { class: "button danger", "aria-label": `Revoke ${k.name}` }) : ""])) : empty("No keys yet", "A key lets a program or a person in, with a role and a project."));
   }
   await draw();
@@ -55,7 +55,8 @@ async function keys() {
       event.preventDefault();
       try {
         const names = adapters.value.split(/[\s,]+/).filter(Boolean);
-        const made = await api.ask("keys", { name: name.value, project: project.value, role, expires_in_days: days.value ? Number(days.value) : null, adapters: names.length ? names : null });
+        const ends = days.value ? new Date(Date.now() + Number(days.value) * 864e5).toISOString() : null;
+        const made = await api.makeKey({ name: name.value, project: project.value, roles: [role], expires_at: ends, adapters: names.length ? names : null });
         close();
         await draw();
         await dialog("The key, once", () => [h("p", {}, "It cannot be shown again. Keep it where secrets are kept."), h("pre", { class: "raw", id: "new-key", tabindex: 0 }, made.secret), h("div", { class: "row end" }, button("Copy", () => copy(made.secret, "Key"), { class: "button primary" }))]);

@@ -61,23 +61,34 @@ async function failure(reply) {
 }
 
 const json = async (...rest) => (await call(...rest)).json();
-const at = (word, rest) => `/api/workbench/${word}${rest === undefined ? "" : `/${encodeURIComponent(rest)}`}`;
+const bench = (word) => `/api/workbench/${word}`;
+const adapter = (name, word = "") => `/api/adapters/${encodeURIComponent(name)}${word}`;
 
 export const api = {
-  session: () => json("GET", at("session")),
-  models: () => json("GET", at("models")),
-  form: () => json("GET", at("form")),
-  ask: (word, body, options = {}) => json("POST", at(word), { body, ...options }),
-  read: (word, query = {}) => json("GET", `${at(word)}?${new URLSearchParams(query)}`),
-  remove: (word, rest, headers) => json("DELETE", at(word, rest), { headers }),
+  session: () => json("GET", bench("session")),
+  models: () => json("GET", bench("models")),
+  form: () => json("GET", bench("form")),
+  ask: (word, body, options = {}) => json("POST", bench(word), { body, ...options }),
+  read: (word, query = {}) => json("GET", `/api/${word}?${new URLSearchParams(query)}`),
+  /** An adapter as it is written: its topmost layer, and the tag of its saved revision where it has one. */
   async adapter(name) {
-    const reply = await call("GET", at("adapters", name));
-    return { ...(await reply.json()), etag: reply.headers.get("etag") };
+    const reply = await call("GET", adapter(name));
+    const found = await reply.json();
+    const top = found.layers?.at(-1);
+    const kind = found.revision ? "saved" : !top ? "shown" : top.origin.startsWith("plugin ") ? "plugin" : "file";
+    return { ...found, document: top ? top.document : { base: found.name }, kind, has_file: (found.layers || []).some((layer) => !layer.origin.startsWith("saved ")), etag: reply.headers.get("etag") };
   },
-  revisions: (name) => json("GET", at("revisions", name)),
-  save: (name, document, etag, reason) => json("PUT", at("adapters", name), { body: { document, reason }, headers: matching(etag) }),
-  rollBack: (name, revision, etag) => json("POST", at("roll-back", name), { body: { revision }, headers: matching(etag) }),
+  revisions: (name) => json("GET", adapter(name, "/revisions")),
+  async save(name, document, etag, reason) { return tagged(await call("PUT", adapter(name), { body: { document, reason }, headers: matching(etag) })); },
+  rollBack: (name, revision, etag) => json("POST", adapter(name, "/roll-back"), { body: { revision }, headers: matching(etag) }),
+  remove: (name, etag) => json("DELETE", adapter(name), { headers: matching(etag) }),
+  makeKey: (body) => json("POST", "/api/keys", { body }),
+  revokeKey: (id) => json("DELETE", `/api/keys/${encodeURIComponent(id)}`),
 };
+
+async function tagged(reply) {
+  return { ...(await reply.json()), etag: reply.headers.get("etag") };
+}
 
 export function matching(etag) {
   return etag ? { "if-match": etag } : { "if-none-match": "*" };

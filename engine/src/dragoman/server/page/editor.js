@@ -145,7 +145,7 @@ class Editor {
     fill(this.element,
       h("div", { class: "page-head" },
         h("div", {}, h("h1", {}, this.name ? this.document.title || this.name : "Custom model"),
-          h("p", {}, this.name ? [h("code", {}, this.name), ` · ${this.saved.kind === "saved" ? `saved revision ${this.saved.revision.number} by ${this.saved.revision.saved_by}` : this.saved.kind === "plugin" ? "predefined by a plugin" : "from the deployment's files; saving puts a revision over it"}`]
+          h("p", {}, this.name ? [h("code", {}, this.name), ` · ${this.saved.kind === "saved" ? `saved revision ${this.saved.revision.number} by ${this.saved.revision.saved_by}` : this.saved.kind === "plugin" ? "predefined by a plugin" : this.saved.kind === "shown" ? "a draft on top of it" : "from the deployment's files; saving puts a revision over it"}`]
             : "Choose a base, or a provider and a model. Try it on the right; it need not be saved.")),
         this.head),
       this.status,
@@ -400,13 +400,14 @@ class Editor {
 
   async revisions() {
     if (!this.name) { toast("It was never saved."); return; }
-    const { revisions } = await api.revisions(this.name);
+    let revisions = [];
+    try { ({ revisions } = await api.revisions(this.name)); } catch (error) { if (error.status !== 404) throw error; }
     await dialog(`Revisions of ${this.name}`, (close) => (revisions.length ? table(["Revision", "When", "Who", "Changed", ""], revisions.map((r, i) => [
       `${r.number}${r.deleted ? " (deleted)" : r.restored ? ` (back to ${r.restored})` : ""}`, new Date(r.saved_at).toLocaleString(), r.saved_by,
       differences(revisions[i + 1]?.document || {}, r.document).map((d) => d.path).join(", ") || "–",
       r.deleted || i === 0 ? "" : button("Roll back", async () => {
         try {
-          await api.rollBack(this.name, r.number, this.saved.etag || revisions[0].etag);
+          await api.rollBack(this.name, r.number, this.saved.etag || `"${revisions[0].number}-${revisions[0].digest}"`);
           drafts.remove(this.key());
           close();
           this.restored = this.moved = this.madeFrom = undefined;
@@ -418,7 +419,7 @@ class Editor {
 
   async remove() {
     if (!await confirmed("Delete the saved adapter?", this.saved.has_file ? "What the deployment's files say counts again." : "It can be brought back by a roll back.", "Delete", true)) return;
-    await api.remove("adapters", this.name, { "if-match": this.saved.etag });
+    await api.remove(this.name, this.saved.etag);
     drafts.remove(this.key());
     toast(`Deleted: ${this.name}`);
     location.hash = "#/models";

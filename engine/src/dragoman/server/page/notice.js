@@ -13,6 +13,6 @@ export async function accepted(model) {
     h("p", { class: "help" }, "Your acceptance is recorded with your name and the time."),
     h("div", { class: "row end" }, button("Not now", () => close(false)), button("Accept", () => close(true), { class: "button primary" }))]);
   if (!yes) return false;
-  model.notice = await api.ask("notice", { adapter: model.name, digest: model.notice.digest });
+  model.notice = await api.ask("notices", { adapter: model.name, digest: model.notice.digest });
   return true;
 }

@@ -10,9 +10,10 @@ const BY = ["adapter", "project", "key", "principal", "provider", "model"];
 export async function view({ session }) {
   const chosen = { days: 14, by: "adapter" };
   const where = h("div", { class: "stack" });
+  const since = () => new Date(Date.now() - (chosen.days - 1) * 864e5).toISOString().slice(0, 10) + "T00:00:00Z";
   async function draw() {
     try {
-      const [time, groups] = await Promise.all([api.read("usage", { by: "day", days: chosen.days }), api.read("usage", { by: chosen.by, days: chosen.days })]);
+      const [time, groups] = await Promise.all([api.read("usage", { by: "day", since: since() }), api.read("usage", { by: chosen.by, since: since() })]);
       fill(where, time.total.requests ? [charts(time, chosen.days), groupTable(groups, chosen.by)] : empty("No calls yet", "As soon as somebody calls a model, requests, tokens, cost and times are shown here.", h("a", { class: "button", href: "#/try" }, "Try a model")));
     } catch (error) { fill(where, trouble(error)); }
   }

@@ -11,14 +11,15 @@ from dragoman.adapter import Inference, PayloadMapping, Prompt, problems_of
 from dragoman.errors import DragomanError
 from dragoman.messages import messages_from
 from dragoman.provider import CallSettings, ChatRequest
-from dragoman.server.workbench.question import Answer, Question, problems_in
+from dragoman.server.control.problems import problems_in
+from dragoman.server.control.routes import Answer, Asked, Route
 
 QUESTION = "Hello"
 #: What the preview writes a mapping for: its one member is the prompt.
 _PROMPT_ALONE = {"request": {"prompt": {"$": "prompt"}}, "response": {"text": "text"}}
 
 
-async def propose(asked: Question) -> Answer:
+async def propose(asked: Asked) -> Answer:
     """Propose a mapping from a sample request and response, and try it on both."""
     from dragoman.mapping.infer import infer_mapping
 
@@ -38,9 +39,9 @@ async def propose(asked: Question) -> Answer:
     return Answer({"members": members, "findings": findings, "trial": _tried(members, response)})
 
 
-async def attempt(asked: Question) -> Answer:
+async def attempt(asked: Asked) -> Answer:
     """Try a mapping on a sample response: the request that it makes of a question, and what it reads."""
-    return Answer(_tried(asked.object("members"), asked.body.get("response")))
+    return Answer(_tried(asked.mapping("members"), asked.body.get("response")))
 
 
 def _tried(members: dict[str, Any], response: Any) -> dict[str, Any]:
@@ -70,12 +71,12 @@ def _tried(members: dict[str, Any], response: Any) -> dict[str, Any]:
     }
 
 
-async def prompt(asked: Question) -> Answer:
+async def prompt(asked: Asked) -> Answer:
     """Return the one text that messages become with a prompt section."""
     from dragoman.mapping import compile_payload
 
     try:
-        section = Prompt.model_validate(asked.object("prompt"))
+        section = Prompt.model_validate(asked.mapping("prompt"))
     except ValidationError as error:
         return Answer({"problems": [p._asdict() for p in problems_of(error, prefix="prompt")]})
     try:
@@ -85,3 +86,25 @@ async def prompt(asked: Question) -> Answer:
     except DragomanError as error:
         return Answer({"problems": problems_in(error)})
     return Answer({"text": written})
+
+
+_MEMBERS = {"type": "object", "description": "mapping, prompt, inference and model_kwargs of an adapter document"}
+
+ROUTES = (
+    Route(
+        "POST", "/api/workbench/mapping", propose, "developer", "Propose a mapping from a request and its answer.",
+        body={"type": "object", "required": ["request", "response"], "properties": {"request": {}, "response": {}}},
+    ),
+    Route(
+        "POST", "/api/workbench/mapping-trial", attempt, "developer", "Try a mapping on a sample answer.",
+        body={"type": "object", "required": ["members"], "properties": {"members": _MEMBERS, "response": {}}},
+    ),
+    Route(
+        "POST", "/api/workbench/prompt", prompt, "developer", "Return the text that messages become.",
+        body={
+            "type": "object",
+            "required": ["prompt", "messages"],
+            "properties": {"prompt": {"type": "object"}, "messages": {"type": ["array", "string"]}},
+        },
+    ),
+)  # fmt: skip

@@ -13,16 +13,16 @@ from dragoman.engine import DryRun
 from dragoman.errors import AdapterNotFoundError, DocumentError, DragomanError
 from dragoman.policy import shown_document, shown_origins
 from dragoman.resolve import Resolved
-from dragoman.server.refusals import Refusal
 from dragoman.server.state.store import ADAPTER
-from dragoman.server.workbench.question import Answer, Question, problems_in
+from dragoman.server.control.problems import problems_in
+from dragoman.server.control.routes import Answer, Asked, Route
 
 _SUFFIXES = {"yaml": ".yaml", "json": ".json"}
 
 
-async def check(asked: Question) -> Answer:
+async def check(asked: Asked) -> Answer:
     """Tell what is wrong with a draft, field by field, what it inherits, and what a call through it would use."""
-    document = asked.object("document")
+    document = asked.mapping("document")
     name = document.get("name")
     answer: dict[str, Any] = {"problems": [], "refused": [], "effective": None, "origins": {}, "reports": []}
     try:
@@ -38,13 +38,13 @@ async def check(asked: Question) -> Answer:
     return Answer(answer)
 
 
-async def _resolved(asked: Question, document: Mapping[str, Any]) -> Resolved:
+async def _resolved(asked: Asked, document: Mapping[str, Any]) -> Resolved:
     if asked.caller.role == "admin" and isinstance(document.get("name"), str):
         return await asked.engine.adapters.try_saved(document["name"], document)
     return await asked.engine.resolve(document, trusted=False)
 
 
-async def _refused(asked: Question, document: Mapping[str, Any]) -> list[dict[str, Any]]:
+async def _refused(asked: Asked, document: Mapping[str, Any]) -> list[dict[str, Any]]:
     """Return the fields that the policy refuses this caller."""
     engine = asked.engine
     try:
@@ -56,7 +56,7 @@ async def _refused(asked: Question, document: Mapping[str, Any]) -> list[dict[st
     return []
 
 
-async def _inherited(asked: Question, base: Any, name: Any) -> dict[str, Any] | None:
+async def _inherited(asked: Asked, base: Any, name: Any) -> dict[str, Any] | None:
     """Return what lies below a draft: its base, or the adapter of its name in the deployment's files."""
     catalog = await asked.engine.catalog()
     below = base if isinstance(base, str) and base else None
@@ -74,24 +74,18 @@ async def _inherited(asked: Question, base: Any, name: Any) -> dict[str, Any] | 
         return None
 
 
-def _shown(asked: Question, resolved: Resolved) -> dict[str, Any]:
+def _shown(asked: Asked, resolved: Resolved) -> dict[str, Any]:
     role = asked.caller.role
     effective = shown_document(resolved.document, role)
     return {"effective": effective, "origins": shown_origins(resolved.origins, role)}
 
 
-async def dry_run(asked: Question) -> Answer:
+async def dry_run(asked: Asked) -> Answer:
     """Return the exact request that a draft or an adapter would send, its credentials masked, also as curl."""
-    asked.require("admin")
     body = asked.body
-    adapter = body.get("document") or body.get("adapter")
-    if not isinstance(adapter, dict | str):
-        raise Refusal(400, "invalid_request", "name an adapter, or give a document", param="document")
-    if isinstance(adapter, dict):  # first as it would be saved, with what lies below it
-        resolved = await _resolved(asked, adapter)
-        adapter = {name: value for name, value in resolved.document.items() if name != "name"}
+    resolved = await _resolved(asked, asked.mapping("document"))  # as it would be saved, with what lies below it
     run = await asked.engine.dry_run(
-        adapter,
+        {name: value for name, value in resolved.document.items() if name != "name"},
         body.get("messages") or "Hello",
         tools=body.get("tools"),
         caller=asked.caller,
@@ -119,13 +113,45 @@ def curl(run: DryRun) -> str:
     return " \\\n  ".join(parts)
 
 
-async def text(asked: Question) -> Answer:
+async def text(asked: Asked) -> Answer:
     """Turn a document into YAML or JSON, or such a text into a document; a broken one is told with its line."""
-    suffix = _SUFFIXES.get(asked.text("format", "yaml"), ".yaml")
+    suffix = _SUFFIXES.get(asked.text("format") or "yaml", ".yaml")
     if "document" in asked.body:
-        return Answer({"text": write_document(asked.object("document"), suffix)})
+        return Answer({"text": write_document(asked.mapping("document"), suffix)})
     try:
-        document = await asked.engine.run_blocking(parse_document, asked.text("text"), suffix, "document")
+        document = await asked.engine.run_blocking(parse_document, asked.text("text", needed=True) or "", suffix, "document")
     except DocumentError as error:
         return Answer({"problems": problems_in(error)})
     return Answer({"document": document})
+
+
+_DOCUMENT = {"type": "object", "description": "an adapter document; /api/schemas/adapter describes it"}
+
+ROUTES = (
+    Route(
+        "POST", "/api/workbench/check", check, "developer", "Tell what is wrong with a draft, and what it inherits.",
+        body={"type": "object", "required": ["document"], "properties": {"document": _DOCUMENT}},
+    ),
+    Route(
+        "POST", "/api/workbench/dry-run", dry_run, "admin", "Show the exact request of a draft, also as curl.",
+        body={
+            "type": "object",
+            "required": ["document"],
+            "properties": {
+                "document": _DOCUMENT,
+                "messages": {"type": ["array", "string"]},
+                "tools": {"type": ["array", "null"]},
+                "stream": {"type": "boolean"},
+            },
+        },
+    ),
+    Route(
+        "POST", "/api/workbench/text", text, "user", "Turn a document into YAML or JSON, or such a text into one.",
+        body={
+            "type": "object",
+            "properties": {
+                "document": _DOCUMENT, "text": {"type": "string"}, "format": {"enum": ["yaml", "json"]},
+            },
+        },
+    ),
+)  # fmt: skip

@@ -14,14 +14,14 @@ from dragoman.policy import shown_document
 from dragoman.schema import adapter_schema
 from dragoman.server.state.ledger import UsageQuery
 from dragoman.server.state.store import ADAPTER
-from dragoman.server.workbench.notices import notice_of
-from dragoman.server.workbench.question import Answer, Question
+from dragoman.server.control.workbench.notices import notice_of
+from dragoman.server.control.routes import Answer, Asked, Route
 
 #: Calls of so many hours count as a model's health.
 HEALTH_HOURS = 24
 
 
-async def session(asked: Question) -> Answer:
+async def session(asked: Asked) -> Answer:
     """Tell who the caller is and where they are."""
     caller, settings = asked.caller, asked.engine.settings
     return Answer(
@@ -36,7 +36,7 @@ async def session(asked: Question) -> Answer:
     )
 
 
-async def models(asked: Question) -> Answer:
+async def models(asked: Asked) -> Answer:
     """List the adapters that a caller may use; to administrators also what failed to become one, and why."""
     listing = await asked.engine.adapters.list()
     health = await _health(asked)
@@ -46,13 +46,13 @@ async def models(asked: Question) -> Answer:
     return Answer({"models": rows, "failures": failures, "health_hours": HEALTH_HOURS})
 
 
-async def _health(asked: Question) -> dict[str | None, dict[str, int]]:
+async def _health(asked: Asked) -> dict[str | None, dict[str, int]]:
     since = dt.datetime.now(dt.UTC) - dt.timedelta(hours=HEALTH_HOURS)
     found = await asked.state.ledger.usage(UsageQuery(by=("adapter",), since=since))
     return {group.key["adapter"]: {"calls": group.requests, "errors": group.errors} for group in found.groups}
 
 
-async def _row(asked: Question, row: AdapterSummary, health: Mapping[str | None, Any]) -> dict[str, Any]:
+async def _row(asked: Asked, row: AdapterSummary, health: Mapping[str | None, Any]) -> dict[str, Any]:
     is_admin = asked.caller.role == "admin"
     shown: dict[str, Any] = {}
     try:
@@ -80,7 +80,7 @@ async def _row(asked: Question, row: AdapterSummary, health: Mapping[str | None,
     }
 
 
-async def form(asked: Question) -> Answer:
+async def form(asked: Asked) -> Answer:
     """Return what a form is made of: schemas, providers, presets, inference configurations, and what is locked."""
     engine = asked.engine
     plugins = await engine.run_blocking(lambda: engine.plugins)
@@ -114,7 +114,7 @@ async def form(asked: Question) -> Answer:
     )
 
 
-def _locks(asked: Question, schema: Mapping[str, Any]) -> dict[str, str]:
+def _locks(asked: Asked, schema: Mapping[str, Any]) -> dict[str, str]:
     """Return the fields that the caller's role or the stage forbids, each with the reason."""
     paths = [(member,) for member in Adapter.model_fields]
     for name, definition in schema["$defs"].items():
@@ -124,3 +124,10 @@ def _locks(asked: Question, schema: Mapping[str, Any]) -> dict[str, str]:
     policy, role = asked.engine.policy, asked.caller.role
     reasons = {".".join(path): policy.refusal(role, *path) for path in paths}
     return {path: reason for path, reason in reasons.items() if reason is not None}
+
+
+ROUTES = (
+    Route("GET", "/api/workbench/session", session, "user", "Tell who you are, and where."),
+    Route("GET", "/api/workbench/models", models, "user", "List models with health, notices and what failed."),
+    Route("GET", "/api/workbench/form", form, "user", "Return what a form for adapters is made of, and its locks."),
+)

@@ -8,12 +8,12 @@ from dragoman.adapter import digest
 from dragoman.errors import NotSavedError
 from dragoman.server.refusals import Refusal
 from dragoman.server.state import AuditEntry
-from dragoman.server.workbench.question import Answer, Question
+from dragoman.server.control.routes import Answer, Asked, Route
 
 KIND = "notice"
 
 
-async def notice_of(asked: Question, notice: dict[str, Any] | None) -> dict[str, Any] | None:
+async def notice_of(asked: Asked, notice: dict[str, Any] | None) -> dict[str, Any] | None:
     """Return a notice with its digest and whether the caller accepted it; a changed notice is a new one."""
     if not notice:
         return None
@@ -21,9 +21,9 @@ async def notice_of(asked: Question, notice: dict[str, Any] | None) -> dict[str,
     return {**notice, "digest": mark, "accepted": _name(asked, mark) in asked.state.store.current(KIND)}
 
 
-async def accept(asked: Question) -> Answer:
+async def accept(asked: Asked) -> Answer:
     """Record that the caller accepts the notice of an adapter, as it stands now."""
-    adapter, mark = asked.text("adapter"), asked.text("digest")
+    adapter, mark = asked.text("adapter", needed=True) or "", asked.text("digest", needed=True)
     resolved = await asked.engine.resolve(adapter, caller=asked.caller)
     notice = resolved.document.get("notice")
     if not notice or digest(notice) != mark:
@@ -40,5 +40,17 @@ async def accept(asked: Question) -> Answer:
     return Answer(await notice_of(asked, notice))
 
 
-def _name(asked: Question, mark: str) -> str:
+def _name(asked: Asked, mark: str) -> str:
     return f"{mark} {digest({'caller': asked.caller.key_id or asked.caller.name})}"
+
+
+ROUTES = (
+    Route(
+        "POST", "/api/workbench/notices", accept, "user", "Accept an adapter's notice; it is recorded.",
+        body={
+            "type": "object",
+            "required": ["adapter", "digest"],
+            "properties": {"adapter": {"type": "string"}, "digest": {"type": "string"}},
+        },
+    ),
+)  # fmt: skip

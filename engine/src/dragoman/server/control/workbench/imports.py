@@ -8,17 +8,18 @@ from typing import Any
 from dragoman.errors import DocumentError, DragomanError, PluginError
 from dragoman.provider import Imported, ImporterDescription
 from dragoman.server.refusals import Refusal
-from dragoman.server.workbench.question import Answer, Question, problems_in
+from dragoman.server.control.problems import problems_in
+from dragoman.server.control.routes import Answer, Asked, Route
 
 
-async def read(asked: Question) -> Answer:
+async def read(asked: Asked) -> Answer:
     """Return the adapters of a foreign document, and what could not be taken over."""
-    source, text = asked.text("from"), asked.text("text")
+    source, text = asked.text("from", needed=True) or "", asked.text("text", needed=True) or ""
     plugins = await asked.engine.run_blocking(lambda: asked.engine.plugins)
     importer = plugins.importers.get(source)
     if importer is None:
         known = ", ".join(sorted(plugins.importers)) or "none"
-        raise Refusal(400, "unknown_importer", f"no plugin imports from {source!r}; available: {known}", param="from")
+        raise Refusal(422, "unknown_importer", f"no plugin imports from {source!r}; available: {known}", param="from")
     try:
         imported = await asked.engine.run_blocking(_run, importer, text)
     except DocumentError as error:
@@ -45,3 +46,15 @@ class _Tools:
         from dragoman.mapping.paths import shorthand_mapping
 
         return shorthand_mapping(prompt_path, kwargs_path, output_path)
+
+
+ROUTES = (
+    Route(
+        "POST", "/api/workbench/import", read, "developer", "Turn a document of another system into adapters.",
+        body={
+            "type": "object",
+            "required": ["from", "text"],
+            "properties": {"from": {"type": "string"}, "text": {"type": "string"}},
+        },
+    ),
+)  # fmt: skip
