@@ -195,7 +195,7 @@ class Editor {
       const settings = { ...inference, properties: { ...inference.properties, ...(inference.properties.configuration ? { configuration: { ...inference.properties.configuration, anyOf: undefined, enum: this.facts.configurations } } : {}) } };
       found.push(["inference", `Inference settings of ${described.title}`, this.form.make(["inference"], settings, { title: null })]);
       found.push(["connection", `Connection to ${described.title}`, Object.keys(connection.properties || {}).length ? this.form.make(["connection"], connection, { title: null, required: described.required }) : h("p", { class: "muted" }, "This provider needs no connection settings.")]);
-      if (described.identities.length) found.at(-1)[2] = [found.at(-1)[2], this.identity(described)];
+      if (this.session.role === "admin") found.at(-1)[2] = [found.at(-1)[2], this.identity(described)];
       const names = Object.keys(described.credentials);
       const credentials = names.length && !described.any_credentials
         ? names.map((name) => this.form.property(["credentials", name], { type: "string", description: `Name of the secret, never its value.${described.credentials[name] ? ` Default: ${described.credentials[name]}` : ""}` }))
@@ -218,15 +218,19 @@ class Editor {
   }
 
   identity(described) {
-    const where = h("div", {});
-    const ask = button("Who would I be?", async () => {
+    const where = h("div", { "aria-live": "polite" });
+    const ask = button("Check: who would I be?", async () => {
       fill(where, h("p", { class: "muted" }, "asking …"));
       try {
         const { steps } = await api.ask("identity", { document: this.document });
-        fill(where, h("ul", {}, steps.map((s) => h("li", {}, h("span", { class: `tag ${s.ok ? "good" : "bad"}` }, s.ok ? "ok" : "failed"), " ", s.message, s.hint ? h("div", { class: "help" }, s.hint) : null))));
+        const kinds = { ok: "good", failed: "bad", skipped: "" };
+        fill(where, table(["Step", "", "What was found"], steps.map((s) => [s.name, h("span", { class: `tag ${kinds[s.state] ?? ""}` }, s.state),
+          [s.message, s.hint ? h("div", { class: "help" }, s.hint) : null, Object.entries(s.detail || {}).map(([name, value]) => h("div", { class: "help" }, `${name}: ${show(value)}`))]])));
       } catch (error) { fill(where, trouble(error)); }
     });
-    return h("div", { class: "stack tight" }, h("p", { class: "help" }, `Calls can be made as another identity (${described.identities.join(", ")}). The stage, your role and the deployment's allow list decide whether you may name one.`), h("div", { class: "row" }, ask), where);
+    return h("div", { class: "stack tight" },
+      described.identities.length ? h("p", { class: "help" }, `Calls can be made as another identity (${described.identities.join(", ")}). The stage, your role and the deployment's allow list decide whether you may name one.`) : null,
+      h("p", { class: "help" }, "The check goes from the document to the identity and a call of one token, and says what is missing."), h("div", { class: "row" }, ask), where);
   }
 
   // --- status and buttons ---

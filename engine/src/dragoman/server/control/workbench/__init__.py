@@ -1,4 +1,4 @@
-"""What the page asks for beside the rest of the control API: its catalogue, drafts, mappings, prompts, imports, notices."""
+"""What the page asks for beside the rest of the control API: catalogue, drafts, mappings, imports, notices."""
 
 from dragoman.server.control.workbench import catalogue, drafts, identity, imports, mappings, notices
 

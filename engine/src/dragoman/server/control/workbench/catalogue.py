@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
 from collections.abc import Mapping
 from importlib.metadata import version
@@ -12,10 +13,10 @@ from dragoman.adapters import AdapterSummary
 from dragoman.errors import DragomanError
 from dragoman.policy import shown_document
 from dragoman.schema import adapter_schema
+from dragoman.server.control.routes import Answer, Asked, Route
+from dragoman.server.control.workbench.notices import notice_of
 from dragoman.server.state.ledger import UsageQuery
 from dragoman.server.state.store import ADAPTER
-from dragoman.server.control.workbench.notices import notice_of
-from dragoman.server.control.routes import Answer, Asked, Route
 
 #: Calls of so many hours count as a model's health.
 HEALTH_HOURS = 24
@@ -55,10 +56,8 @@ async def _health(asked: Asked) -> dict[str | None, dict[str, int]]:
 async def _row(asked: Asked, row: AdapterSummary, health: Mapping[str | None, Any]) -> dict[str, Any]:
     is_admin = asked.caller.role == "admin"
     shown: dict[str, Any] = {}
-    try:
+    with contextlib.suppress(DragomanError):  # the row's problem says why
         shown = shown_document((await asked.engine.resolve(row.name)).document, asked.caller.role)
-    except DragomanError:
-        pass  # the row's problem says why
     notice = shown.get("notice")
     saved = asked.state.store.current(ADAPTER).get(row.name)
     return {
@@ -116,7 +115,7 @@ async def form(asked: Asked) -> Answer:
 
 def _locks(asked: Asked, schema: Mapping[str, Any]) -> dict[str, str]:
     """Return the fields that the caller's role or the stage forbids, each with the reason."""
-    paths = [(member,) for member in Adapter.model_fields]
+    paths: list[tuple[str, ...]] = [(member,) for member in Adapter.model_fields]
     for name, definition in schema["$defs"].items():
         group = name.split(".")[0]
         if group in ("inference", "connection") and name.count(".") == 1:

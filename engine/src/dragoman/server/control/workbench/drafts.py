@@ -13,9 +13,9 @@ from dragoman.engine import DryRun
 from dragoman.errors import AdapterNotFoundError, DocumentError, DragomanError
 from dragoman.policy import shown_document, shown_origins
 from dragoman.resolve import Resolved
-from dragoman.server.state.store import ADAPTER
 from dragoman.server.control.problems import problems_in
 from dragoman.server.control.routes import Answer, Asked, Route
+from dragoman.server.state.store import ADAPTER
 
 _SUFFIXES = {"yaml": ".yaml", "json": ".json"}
 
@@ -26,7 +26,7 @@ async def check(asked: Asked) -> Answer:
     name = document.get("name")
     answer: dict[str, Any] = {"problems": [], "refused": [], "effective": None, "origins": {}, "reports": []}
     try:
-        draft = await _resolved(asked, document)
+        draft = await resolve_draft(asked, document)
     except DragomanError as error:
         answer["problems"] = problems_in(error)
     else:
@@ -38,7 +38,8 @@ async def check(asked: Asked) -> Answer:
     return Answer(answer)
 
 
-async def _resolved(asked: Asked, document: Mapping[str, Any]) -> Resolved:
+async def resolve_draft(asked: Asked, document: Mapping[str, Any]) -> Resolved:
+    """Return a draft as it would be if it were saved: over the file or the predefined adapter of its name."""
     if asked.caller.role == "admin" and isinstance(document.get("name"), str):
         return await asked.engine.adapters.try_saved(document["name"], document)
     return await asked.engine.resolve(document, trusted=False)
@@ -83,7 +84,7 @@ def _shown(asked: Asked, resolved: Resolved) -> dict[str, Any]:
 async def dry_run(asked: Asked) -> Answer:
     """Return the exact request that a draft or an adapter would send, its credentials masked, also as curl."""
     body = asked.body
-    resolved = await _resolved(asked, asked.mapping("document"))  # as it would be saved, with what lies below it
+    resolved = await resolve_draft(asked, asked.mapping("document"))  # as it would be saved, with what lies below it
     run = await asked.engine.dry_run(
         {name: value for name, value in resolved.document.items() if name != "name"},
         body.get("messages") or "Hello",
@@ -119,7 +120,9 @@ async def text(asked: Asked) -> Answer:
     if "document" in asked.body:
         return Answer({"text": write_document(asked.mapping("document"), suffix)})
     try:
-        document = await asked.engine.run_blocking(parse_document, asked.text("text", needed=True) or "", suffix, "document")
+        document = await asked.engine.run_blocking(
+            parse_document, asked.text("text", needed=True) or "", suffix, "document"
+        )
     except DocumentError as error:
         return Answer({"problems": problems_in(error)})
     return Answer({"document": document})

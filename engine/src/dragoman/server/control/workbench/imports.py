@@ -7,9 +7,9 @@ from typing import Any
 
 from dragoman.errors import DocumentError, DragomanError, PluginError
 from dragoman.provider import Imported, ImporterDescription
-from dragoman.server.refusals import Refusal
 from dragoman.server.control.problems import problems_in
 from dragoman.server.control.routes import Answer, Asked, Route
+from dragoman.server.refusals import Refusal
 
 
 async def read(asked: Asked) -> Answer:

@@ -44,6 +44,10 @@ async def attempt(asked: Asked) -> Answer:
     return Answer(_tried(asked.mapping("members"), asked.body.get("response")))
 
 
+def _wrong(error: ValidationError, prefix: str = "") -> list[dict[str, Any]]:
+    return [{"path": p.path, "message": p.message, "hint": p.hint} for p in problems_of(error, prefix=prefix)]
+
+
 def _tried(members: dict[str, Any], response: Any) -> dict[str, Any]:
     from dragoman.mapping import compile_payload
 
@@ -52,7 +56,7 @@ def _tried(members: dict[str, Any], response: Any) -> dict[str, Any]:
         mapping = PayloadMapping.model_validate(members.get("mapping") or {})
         inference = Inference.model_validate(members.get("inference") or {})
     except ValidationError as error:
-        return {"problems": [p._asdict() for p in problems_of(error)]}
+        return {"problems": _wrong(error)}
     try:
         payload = compile_payload(mapping, prompt)
         settings = CallSettings(inference, model_kwargs=members.get("model_kwargs") or {})
@@ -78,10 +82,10 @@ async def prompt(asked: Asked) -> Answer:
     try:
         section = Prompt.model_validate(asked.mapping("prompt"))
     except ValidationError as error:
-        return Answer({"problems": [p._asdict() for p in problems_of(error, prefix="prompt")]})
+        return Answer({"problems": _wrong(error, "prompt")})
     try:
         payload = compile_payload(PayloadMapping.model_validate(_PROMPT_ALONE), section)
-        request = ChatRequest(messages_from(asked.body.get("messages")), CallSettings(Inference()))
+        request = ChatRequest(messages_from(asked.body.get("messages") or []), CallSettings(Inference()))
         written = orjson.loads(payload.encode(request, "model"))["prompt"]
     except DragomanError as error:
         return Answer({"problems": problems_in(error)})

@@ -6,9 +6,9 @@ from typing import Any
 
 from dragoman.adapter import digest
 from dragoman.errors import NotSavedError
+from dragoman.server.control.routes import Answer, Asked, Route
 from dragoman.server.refusals import Refusal
 from dragoman.server.state import AuditEntry
-from dragoman.server.control.routes import Answer, Asked, Route
 
 KIND = "notice"
 
