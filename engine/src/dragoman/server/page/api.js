@@ -75,8 +75,8 @@ export const api = {
     const reply = await call("GET", adapter(name));
     const found = await reply.json();
     const top = found.layers?.at(-1);
-    const kind = found.revision ? "saved" : !top ? "shown" : top.origin.startsWith("plugin ") ? "plugin" : "file";
-    return { ...found, document: top ? top.document : { base: found.name }, kind, has_file: (found.layers || []).some((layer) => !layer.origin.startsWith("saved ")), etag: reply.headers.get("etag") };
+    const kind = !top ? "shown" : found.revision ? "saved" : top.origin.startsWith("plugin ") ? "plugin" : "file";
+    return { ...found, document: kind === "saved" ? top.document : {}, below: kind === "saved" || !top ? null : top.document, kind, has_file: (found.layers || []).some((layer) => !layer.origin.startsWith("saved ")), etag: reply.headers.get("etag") };
   },
   revisions: (name) => json("GET", adapter(name, "/revisions")),
   async save(name, document, etag, reason) { return tagged(await call("PUT", adapter(name), { body: { document, reason }, headers: matching(etag) })); },

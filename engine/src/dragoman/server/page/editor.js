@@ -1,10 +1,10 @@
 // The adapter editor: form and text of one document, always in step; checked as it is typed.
 
 import { api } from "/page/api.js";
-import { h, fill, field, button, select, tabs, toast, trouble, dialog, confirmed, copy, download, add } from "/page/dom.js";
-import { Form, jsonBox } from "/page/form.js";
+import { h, fill, field, button, select, tabs, toast, trouble, dialog, confirmed, copy, download } from "/page/dom.js";
+import { Form } from "/page/form.js";
 import { Schemas } from "/page/schema.js";
-import { clone, same, valueAt, withValue, parseJson, JsonError, differences, show } from "/page/json.js";
+import { clone, same, valueAt, withValue, parseJson, JsonError, patch, differences, show } from "/page/json.js";
 import { drafts, toFragment, fromFragment, secretLike } from "/page/drafts.js";
 import { talk } from "/page/talk.js";
 
@@ -57,7 +57,7 @@ class Editor {
       this.saved = found;
       this.name = found.name;
     }
-    this.document = clone(this.saved.document) || {};
+    this.document = this.saved.kind === "shown" ? { base: this.name } : clone(this.saved.document) || {};
     const kept = drafts.get(this.key());
     if (shared) {
       try { this.document = fromFragment(shared); this.restored = "from a link"; } catch { toast("The link holds no document that can be read.", "bad"); }
@@ -88,7 +88,7 @@ class Editor {
 
   inherited(path) {
     const below = this.state.inherited;
-    if (!below || ["name", "aliases", "title", "base", "version"].includes(path[0]) && !(below.name === this.name)) return {};
+    if (!below || path[0] === "name" || path[0] === "base" || below.is_base && ["aliases", "title", "version"].includes(path[0])) return {};
     const provider = this.document.provider;
     if (provider && provider !== below.effective.provider && ["connection", "credentials", "endpoint_kwargs", "mapping"].includes(path[0])) return {};
     const value = valueAt(below.effective, path);
@@ -97,7 +97,11 @@ class Editor {
     return { value, origin: origin.replace(/file \S*\/([^/\s)]+)/g, "file $1") };
   }
 
+  /** The draft with the name that it is edited under. */
+  named() { return this.name && this.session.role === "admin" ? { name: this.name, ...this.document } : this.document; }
+
   lock(path) {
+    if (path[0] === "name" && this.name) return "an adapter keeps its name; clone it for another one";
     for (let size = path.length; size > 0; size -= 1) {
       const reason = this.facts.locks[path.slice(0, size).join(".")];
       if (reason) return reason;
@@ -118,17 +122,16 @@ class Editor {
   async check() {
     const turn = ++this.turn;
     let found;
-    try { found = await api.ask("check", { document: this.document }); } catch (error) {
+    try { found = await api.ask("check", { document: this.named() }); } catch (error) {
       if (turn === this.turn) fill(this.status, trouble(error));
       return;
     }
     if (turn !== this.turn) return;
     this.state = found;
     this.drawForm();
-    const own = { ...this.document };
-    const problems = found.problems.filter((p) => !(p.path === "name" && !own.name));
-    const left = this.form.refresh([...problems, ...found.refused.map((p) => ({ ...p, message: `not allowed: ${p.message}` }))]);
-    this.showStatus(problems, left);
+    const { problems } = found;
+    this.form.refresh([...problems, ...found.refused.map((p) => ({ ...p, message: `not allowed: ${p.message}` }))]);
+    this.showStatus(problems);
     this.drawSide?.();
   }
 
@@ -139,7 +142,8 @@ class Editor {
     this.head = h("div", { class: "row" });
     this.body = h("div", { class: "stack" });
     this.form.shape = "";
-    const bases = [["", "None – from scratch"], ...this.models.filter((m) => m.name !== this.name).map((m) => [m.name, m.title ? `${m.title} (${m.name})` : m.name])];
+    const under = this.saved.below?.base;
+    const bases = [["", this.saved.below || this.saved.has_file ? `As the deployment says${under ? `: ${under}` : ""}` : "None – from scratch"], ...this.models.filter((m) => m.name !== this.name).map((m) => [m.name, m.title ? `${m.title} (${m.name})` : m.name])];
     const base = field("Base model", select(bases, this.document.base || "", (value) => this.set(["base"], value || undefined), { disabled: Boolean(this.lock(["base"])) }), HELP.base);
     this.base = base.querySelector("select");
     fill(this.element,
@@ -159,11 +163,9 @@ class Editor {
   /** Make the form anew where provider or operation changed; else the fields stay, and with them the focus. */
   drawForm() {
     const provider = this.effective("provider"), operation = this.effective("operation") || "chat";
-    const shape = JSON.stringify([provider, operation, this.state.inherited?.effective?.connection?.auth, Boolean(this.document.connection)]);
     if (this.base && this.base.value !== (this.document.base || "")) this.base.value = this.document.base || "";
     const key = JSON.stringify([provider, operation, this.kindsShown()]);
     if (this.form.shape === key) return;
-    void shape;
     const open = new Set([...this.body.querySelectorAll("details[open]")].map((d) => d.dataset.section));
     const focused = document.activeElement?.closest?.("[data-path]")?.dataset.path;
     this.form.shape = key;
@@ -222,7 +224,7 @@ class Editor {
     const ask = button("Check: who would I be?", async () => {
       fill(where, h("p", { class: "muted" }, "asking …"));
       try {
-        const { steps } = await api.ask("identity", { document: this.document });
+        const { steps } = await api.ask("identity", { document: this.named() });
         const kinds = { ok: "good", failed: "bad", skipped: "" };
         fill(where, table(["Step", "", "What was found"], steps.map((s) => [s.name, h("span", { class: `tag ${kinds[s.state] ?? ""}` }, s.state),
           [s.message, s.hint ? h("div", { class: "help" }, s.hint) : null, Object.entries(s.detail || {}).map(([name, value]) => h("div", { class: "help" }, `${name}: ${show(value)}`))]])));
@@ -235,7 +237,7 @@ class Editor {
 
   // --- status and buttons ---
 
-  showStatus(problems, left) {
+  showStatus(problems) {
     for (const details of this.body.querySelectorAll("details.section")) {
       const badge = details.querySelector("summary .tag");
       const wrong = details.querySelectorAll(".property.wrong").length, set = details.querySelectorAll(".property.set").length;
@@ -249,7 +251,6 @@ class Editor {
       all.length ? h("div", { class: "note", id: "verdict" }, h("strong", {}, `${all.length} ${all.length === 1 ? "thing" : "things"} to mend before a call: `),
         h("ul", {}, all.map((p) => h("li", {}, p.path ? [this.jump(p.path), " "] : null, p.message, p.hint ? ` – ${p.hint}` : "")))) : h("div", { class: "row" }, h("span", { class: "tag good", id: "verdict" }, "complete: can be called"), this.state.digest ? h("span", { class: "help" }, "digest ", h("code", {}, this.state.digest.slice(0, 12))) : null),
       this.state.reports.length ? h("ul", { class: "help" }, this.state.reports.map((r) => h("li", {}, r.message))) : null);
-    void left;
   }
 
   jump(path) {
@@ -372,7 +373,7 @@ class Editor {
 
   async write(name, etag) {
     try {
-      const revision = await api.save(name, { ...this.document, name }, etag);
+      const revision = await api.save(name, { name, ...this.document }, etag);
       drafts.remove(this.key());
       toast(`Saved: ${name}, revision ${revision.number}`);
       if (this.name !== name) { location.hash = `#/edit/${encodeURIComponent(name)}`; return; }
@@ -455,7 +456,7 @@ class Editor {
     });
     this.text = { box, told };
     this.showText(true);
-    return h("div", { class: "stack tight" }, h("div", { class: "row" }, h("p", { class: "help grow" }, "What is stored: only what differs from the base. Edit here or in the form."), h("div", {}, format)), box, told);
+    return h("div", { class: "stack tight" }, h("div", { class: "row" }, h("p", { class: "help grow" }, "What is stored: only what differs from what lies below. Edit here or in the form."), h("div", {}, format)), box, told);
   }
 
   async showText(force = false) {
@@ -479,7 +480,7 @@ class Editor {
       const against = effective && below ? differences(drop(below.effective), drop(effective)) : [];
       const saved = differences(this.saved.document || {}, this.document);
       fill(where,
-        h("h3", {}, below ? `Against ${below.name === this.name ? "the deployment's file" : `the base ${below.name}`}` : "Against the base"),
+        h("h3", {}, below ? `Against ${below.is_base ? `the base ${below.name}` : "what the deployment says"}` : "Against the base"),
         !below ? h("p", { class: "muted" }, "There is no base: everything is this document's own.") : !effective ? h("p", { class: "muted" }, "Shown once the document is complete.") : against.length ? table(["Field", "Base", "Here"], against.map((d) => [h("code", {}, d.path), h("span", { class: "minus" }, show(d.before)), h("span", { class: "plus" }, show(d.after))])) : h("p", { class: "muted" }, "Nothing differs."),
         h("h3", {}, this.saved.revision ? `Against saved revision ${this.saved.revision.number}` : "Against what is saved"),
         saved.length ? table(["Field", "Saved", "Draft"], saved.map((d) => [h("code", {}, d.path), h("span", { class: "minus" }, show(d.before)), h("span", { class: "plus" }, show(d.after))])) : h("p", { class: "muted" }, "Nothing differs."),
@@ -497,7 +498,7 @@ class Editor {
     const stream = h("input", { type: "checkbox" });
     const ask = async () => {
       try {
-        const found = await api.ask("dry-run", { document: this.document, messages: question.value, stream: stream.checked });
+        const found = await api.ask("dry-run", { document: this.named(), messages: question.value, stream: stream.checked });
         const body = typeof found.body === "string" ? found.body : JSON.stringify(found.body, null, 2);
         fill(where, h("pre", { class: "raw", tabindex: 0, id: "dry-run" }, `${found.method} ${found.url}\n${Object.entries(found.headers).map(([name, value]) => `${name}: ${value}`).join("\n")}\n\n${body}`),
           h("div", { class: "row" }, button("Copy as curl", () => copy(found.curl, "curl command"))), found.reports.map((r) => h("p", { class: "help" }, r.message)));
@@ -514,9 +515,12 @@ class Editor {
       await this.check();
       if (this.state.problems.length) throw Object.assign(new Error("The document is not complete yet."), { code: "incomplete", problems: this.state.problems, todo: "Mend what is marked in the form." });
       const { name, aliases, ...effective } = this.state.effective;
-      if (this.session.role === "admin") return { target: { dragoman: { adapter: effective } }, pricing: effective.pricing };
-      const { base, name: own, ...override } = this.document;
-      return { target: { model: this.name || base, dragoman: { adapter: override } }, pricing: effective.pricing };
+      const from = this.name || this.document.base;
+      if (!from) return { target: { dragoman: { adapter: effective } }, pricing: effective.pricing };
+      const { name: own, aliases: others, title, version, ...before } = (await api.adapter(from)).effective;
+      const { title: shown, version: format, ...after } = effective;
+      const override = patch(before, after);
+      return { target: { model: from, ...(Object.keys(override).length ? { dragoman: { adapter: override } } : {}) }, pricing: effective.pricing };
     });
     return h("div", {}, h("p", { class: "help" }, "Calls the draft as it is now. It is booked and logged like every call."), this.talking.element);
   }
@@ -525,4 +529,3 @@ class Editor {
 function table(heads, rows) {
   return h("div", { class: "table-wrap", tabindex: 0 }, h("table", {}, h("thead", {}, h("tr", {}, heads.map((text) => h("th", {}, text)))), h("tbody", {}, rows.map((cells) => h("tr", {}, cells.map((cell) => h("td", {}, cell)))))));
 }
-void [add, jsonBox];

@@ -117,4 +117,25 @@ export function differences(before, after) {
     .map((path) => ({ path, before: old.get(path), after: now.get(path) }));
 }
 
+/** The layer that turns one effective document into another. A change of what a member is replaces it whole. */
+export function patch(before, after, top = true) {
+  const made = {};
+  for (const name of new Set([...Object.keys(before), ...Object.keys(after)])) {
+    const old = before[name], now = after[name];
+    if (now === undefined) made[name] = null;
+    else if (isObject(old) && isObject(now) && !["kind", "type", "preset"].some((tag) => old[tag] !== now[tag])) {
+      const inner = patch(old, now, false);
+      if (Object.keys(inner).length) made[name] = inner;
+    } else if (!same(old ?? null, now)) made[name] = now;
+  }
+  if (top && before.provider !== after.provider) {
+    for (const name of ["connection", "credentials", "endpoint_kwargs", "mapping"]) {
+      if (after[name] === undefined) delete made[name]; else made[name] = after[name];
+    }
+  }
+  return made;
+}
+
+const isObject = (value) => value && typeof value === "object" && !Array.isArray(value);
+
 export const show = (value) => (value === undefined ? "–" : typeof value === "string" ? value : JSON.stringify(value));

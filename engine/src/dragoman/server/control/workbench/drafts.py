@@ -8,14 +8,15 @@ from typing import Any
 
 import orjson
 
+from dragoman.catalog import SAVED_AS, Saved
 from dragoman.documents import parse_document, write_document
 from dragoman.engine import DryRun
 from dragoman.errors import AdapterNotFoundError, DocumentError, DragomanError
+from dragoman.merge import Layer
 from dragoman.policy import shown_document, shown_origins
 from dragoman.resolve import Resolved
 from dragoman.server.control.problems import problems_in
 from dragoman.server.control.routes import Answer, Asked, Route
-from dragoman.server.state.store import ADAPTER
 
 _SUFFIXES = {"yaml": ".yaml", "json": ".json"}
 
@@ -23,7 +24,6 @@ _SUFFIXES = {"yaml": ".yaml", "json": ".json"}
 async def check(asked: Asked) -> Answer:
     """Tell what is wrong with a draft, field by field, what it inherits, and what a call through it would use."""
     document = asked.mapping("document")
-    name = document.get("name")
     answer: dict[str, Any] = {"problems": [], "refused": [], "effective": None, "origins": {}, "reports": []}
     try:
         draft = await resolve_draft(asked, document)
@@ -34,7 +34,7 @@ async def check(asked: Asked) -> Answer:
         answer["digest"] = draft.digest
         answer["reports"] = [report._asdict() for report in draft.notes]
     answer["refused"] = await _refused(asked, document)
-    answer["inherited"] = await _inherited(asked, document.get("base"), name)
+    answer["inherited"] = await _inherited(asked, document)
     return Answer(answer)
 
 
@@ -46,10 +46,15 @@ async def resolve_draft(asked: Asked, document: Mapping[str, Any]) -> Resolved:
 
 
 async def _refused(asked: Asked, document: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Return the fields that the policy refuses this caller."""
-    engine = asked.engine
+    """Return the fields that the policy refuses this caller: of a named draft, to save it; else to call it."""
+    engine, name, rights = asked.engine, document.get("name"), asked.caller.rights
+    catalog = await engine.catalog()
     try:
-        engine.policy.check(asked.caller.rights, await engine.catalog(), engine.plugins, document)
+        if isinstance(name, str) and asked.caller.role == "admin":
+            draft = catalog.with_saved(Saved({name: _layer(document)}))
+            engine.policy.check_saving(rights, catalog, draft, engine.plugins, name)
+        else:
+            engine.policy.check(rights, catalog, engine.plugins, document)
     except (DocumentError, AdapterNotFoundError):
         return []  # the problems say so
     except DragomanError as error:
@@ -57,22 +62,22 @@ async def _refused(asked: Asked, document: Mapping[str, Any]) -> list[dict[str, 
     return []
 
 
-async def _inherited(asked: Asked, base: Any, name: Any) -> dict[str, Any] | None:
-    """Return what lies below a draft: its base, or the adapter of its name in the deployment's files."""
-    catalog = await asked.engine.catalog()
-    below = base if isinstance(base, str) and base else None
-    if below is None and isinstance(name, str) and name in catalog.entries:
-        entry = catalog.entries[name]
-        has_files = any(not layer.origin.startswith("saved ") for layer in entry.layers)
-        below = name if has_files and name not in asked.state.store.current(ADAPTER) else None
-    if below is None:
+async def _inherited(asked: Asked, document: Mapping[str, Any]) -> dict[str, Any] | None:
+    """Return what a draft would be if it said nothing itself: its base, its name's file or predefined adapter."""
+    name, base = document.get("name"), document.get("base")
+    if isinstance(base, str) and not asked.caller.may_use(base):
         return None
-    if base and isinstance(base, str) and not asked.caller.may_use(base):
-        return None
+    alone = {member: document[member] for member in ("name", "base") if document.get(member)}
     try:
-        return {"name": below, **_shown(asked, await asked.engine.resolve(below))}
+        resolved = await resolve_draft(asked, alone)
     except DragomanError:
-        return None
+        return None  # there is nothing below, or it is incomplete: the draft's problems say so
+    below = base if isinstance(base, str) and base else name
+    return {"name": below, "is_base": bool(base), **_shown(asked, resolved)}
+
+
+def _layer(document: Mapping[str, Any]) -> Layer:
+    return Layer(f"{SAVED_AS}draft", document, trusted=False)
 
 
 def _shown(asked: Asked, resolved: Resolved) -> dict[str, Any]:
@@ -86,10 +91,9 @@ async def dry_run(asked: Asked) -> Answer:
     body = asked.body
     resolved = await resolve_draft(asked, asked.mapping("document"))  # as it would be saved, with what lies below it
     run = await asked.engine.dry_run(
-        {name: value for name, value in resolved.document.items() if name != "name"},
+        resolved,
         body.get("messages") or "Hello",
         tools=body.get("tools"),
-        caller=asked.caller,
         stream=bool(body.get("stream")),
     )
     return Answer(

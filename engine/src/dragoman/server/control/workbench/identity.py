@@ -11,9 +11,11 @@ from dragoman.server.control.workbench.drafts import resolve_draft
 async def examine(asked: Asked) -> Answer:
     """Return the steps, from the document to a call of one token; a failed one is the last."""
     resolved = await resolve_draft(asked, asked.mapping("document"))
-    document = {name: value for name, value in resolved.document.items() if name != "name"}
+    whole = {name: value for name, value in resolved.document.items() if name != "name"}
+    is_unchanged = set(asked.mapping("document")) <= {"name"}
+    adapter = resolved.name if is_unchanged and resolved.name else whole
     steps = []
-    async with aclosing(asked.engine.check(document, caller=asked.caller)) as found:
+    async with aclosing(asked.engine.check(adapter, caller=asked.caller)) as found:
         async for step in found:
             shown = {"name": step.name, "state": step.state, "message": step.message, "hint": step.hint}
             steps.append(shown | {"detail": step.detail})
