@@ -133,6 +133,8 @@ class Editor {
     this.form.refresh([...problems, ...found.refused.map((p) => ({ ...p, message: `not allowed: ${p.message}` }))]);
     this.showStatus(problems);
     this.drawSide?.();
+    if (this.format === "effective") this.showText();
+    if (this.name && found.effective?.title) this.element.querySelector("h1").textContent = found.effective.title;
   }
 
   // --- the page ---
@@ -441,7 +443,7 @@ class Editor {
     this.drawSide = null;
     const box = h("textarea", { class: "code", rows: 24, spellcheck: false, "aria-label": "The document as text" });
     const told = h("div", { class: "linebreak", role: "status" });
-    const format = select([["yaml", "YAML"], ["json", "JSON"]], this.format, (value) => { this.format = value; this.showText(true); }, { "aria-label": "Format" });
+    const format = select([["yaml", "YAML"], ["json", "JSON"], ["effective", "Effective (read only)"]], this.format, (value) => { this.format = value; this.showText(true); }, { "aria-label": "Format" });
     let timer, turn = 0;
     box.addEventListener("input", () => {
       clearTimeout(timer);
@@ -462,12 +464,15 @@ class Editor {
   async showText(force = false) {
     const text = this.text;
     if (!text || !text.box.isConnected && !force || (document.activeElement === text.box && !force)) return;
-    const shown = this.document;
+    const whole = this.format === "effective";
+    text.box.readOnly = whole;
+    if (whole && !this.state.effective) { text.box.value = "Shown once the document is complete."; return; }
+    const shown = whole ? this.state.effective : this.document;
     let made = JSON.stringify(shown, null, 2);
-    if (this.format === "yaml") {
+    if (this.format !== "json") {
       try { made = Object.keys(shown).length ? (await api.ask("text", { document: shown, format: "yaml" })).text : ""; } catch { return; }
     }
-    if (shown !== this.document || (document.activeElement === text.box && !force)) return;
+    if (!whole && shown !== this.document || (document.activeElement === text.box && !force)) return;
     text.box.value = made;
     fill(text.told);
   }

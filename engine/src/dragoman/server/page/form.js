@@ -92,7 +92,8 @@ export class Form {
       element,
       refresh: (problems) => {
         const value = this.host.get(path), inherited = this.host.inherited(path);
-        if (!element.contains(document.activeElement) || document.activeElement.tagName === "BUTTON") control.show(value);
+        if (dotted === "name" && value === undefined && this.host.name) control.show(this.host.name);
+        else if (!element.contains(document.activeElement) || document.activeElement.tagName === "BUTTON") control.show(value);
         control.hint(inherited.value !== undefined ? show(inherited.value) : schema.default !== undefined && schema.default !== null ? `default: ${show(schema.default)}` : "", inherited.value);
         clear.hidden = value === undefined || lock;
         remove.hidden = inherited.value === undefined || value !== undefined || lock;
