@@ -8,8 +8,8 @@ import pytest
 from .conftest import PICTURES
 
 VIEWS = (
-    "models", "edit", "edit/acme-voice", "try/acme-voice", "compare", "mapping", "prompt", "usage", "plugins", "secrets",
-    "keys", "audit",
+    "models", "edit", "edit/acme-voice", "try/acme-voice", "compare", "mapping", "prompt", "usage",
+    "plugins", "secrets", "keys", "audit",
 )  # fmt: skip
 
 
