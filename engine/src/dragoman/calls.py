@@ -8,7 +8,6 @@ from __future__ import annotations
 import asyncio
 import functools
 import logging
-import os
 import random
 import time
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
@@ -58,7 +57,7 @@ class Plan(Generic[Q]):
     @functools.cached_property
     def call_id(self) -> str:
         """The call's id in logs and for observers, made when somebody asks for it."""
-        return os.urandom(16).hex()
+        return f"{random.getrandbits(128):032x}"
 
 
 async def generate(plan: Plan[ChatRequest]) -> Response:
@@ -257,6 +256,8 @@ class Call:
                 usage=response.usage if response else None,
                 finish_reason=response.finish_reason if isinstance(response, Response) else None,
                 error_code=getattr(error, "code", type(error).__name__) if phase == "error" else None,
+                response_model=response.model if response else None,
+                response_id=response.response_id if response else None,
             )
         )
 

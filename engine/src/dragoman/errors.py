@@ -375,7 +375,7 @@ class RevisionConflictError(DragomanError):
     code = "revision_conflict"
     default_http_status = 412
 
-    def __init__(self, message: str, *, current_revision: int, hint: str | None = None) -> None:
+    def __init__(self, message: str, *, current_revision: int = 0, hint: str | None = None) -> None:
         super().__init__(message, hint=hint)
         self.current_revision = current_revision
 

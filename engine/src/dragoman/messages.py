@@ -240,6 +240,8 @@ def messages_from(value: MessagesLike) -> tuple[Message, ...]:
         return (Message("user", (Text(value),)),)
     if isinstance(value, Message | Mapping):
         value = (value,)
+    if not isinstance(value, Sequence):
+        raise MessageError(f"messages: is {type(value).__name__}; a text or a list of messages is expected")
     messages = [_plain(m) or _message(m, i) for i, m in enumerate(value)]
     if not messages:
         raise MessageError("messages: at least one is needed")
@@ -248,7 +250,9 @@ def messages_from(value: MessagesLike) -> tuple[Message, ...]:
 
 def tools_from(value: Sequence[ToolLike] | None) -> tuple[Tool, ...]:
     """Return tools from values or OpenAI-shaped dicts (``{"type": "function", "function": {…}}``, or its inside)."""
-    return tuple(t if isinstance(t, Tool) else _tool(t, f"tools[{i}]") for i, t in enumerate(value or ()))
+    if value is None:
+        return ()
+    return tuple(t if isinstance(t, Tool) else _tool(t, f"tools[{i}]") for i, t in enumerate(_list(value, "tools")))
 
 
 def tool_choice_from(value: ToolChoiceLike | None) -> ToolChoice | None:
@@ -259,6 +263,7 @@ def tool_choice_from(value: ToolChoiceLike | None) -> ToolChoice | None:
         if value in ("auto", "none", "required"):
             return ToolChoice(value)  # type: ignore[arg-type]
         return ToolChoice("tool", value) if value else _refuse("tool_choice", "is empty")
+    value = _mapping(value, "tool_choice")
     name = _member(_mapping(value.get("function", value), "tool_choice.function"), "name", "tool_choice")
     return ToolChoice("tool", name)
 
@@ -295,14 +300,15 @@ def _message(raw: Any, index: int) -> Message:
         allowed = tuple(p for p in content if isinstance(p, Text | Image | Document | Video | ProviderPart))
         if len(allowed) != len(content):
             _refuse(f"{path}.content", "a tool's result holds text, images, documents and films only")
-        return Message("tool", (ToolResult(call_id, allowed, bool(raw.get("is_error")), raw.get("name")),))
-    thought: tuple[Part, ...] = (Reasoning(raw["reasoning_content"]),) if raw.get("reasoning_content") else ()
-    refused: tuple[Part, ...] = (Refusal(raw["refusal"]),) if raw.get("refusal") else ()
+        return Message("tool", (ToolResult(call_id, allowed, bool(raw.get("is_error")), _optional(raw, "name", path)),))
+    thinking, refusal = _optional(raw, "reasoning_content", path), _optional(raw, "refusal", path)
+    thought: tuple[Part, ...] = (Reasoning(thinking),) if thinking else ()
+    refused: tuple[Part, ...] = (Refusal(refusal),) if refusal else ()
     calls: tuple[Part, ...] = _tool_calls(raw["tool_calls"], path) if raw.get("tool_calls") else ()
     parts = thought + content + refused + calls
     if not parts and role != "assistant":
         _refuse(f"{path}.content", "is missing")
-    return Message(role, parts, raw.get("name"))
+    return Message(role, parts, _optional(raw, "name", path))
 
 
 def _content(raw: Any, path: str) -> tuple[Part, ...]:
@@ -321,7 +327,8 @@ def _part(raw: Any, path: str) -> Part:
     if isinstance(raw, str):
         return Text(raw)
     raw = _mapping(raw, path)
-    read = _PARTS.get(raw.get("type", ""))
+    kind = raw.get("type")
+    read = _PARTS.get(kind) if isinstance(kind, str) else None
     if read is None:
         _refuse(f"{path}.type", f"is {raw.get('type')!r}; one of {', '.join(_PARTS)} is expected")
     return read(raw, path)
@@ -336,9 +343,9 @@ def _image_part(raw: Mapping[str, Any], path: str) -> Part:
     inside = {"url": inside} if isinstance(inside, str) else _mapping(inside, f"{path}.image_url")
     url = _member(inside, "url", f"{path}.image_url")
     if not url.startswith("data:"):
-        return Image(url=url, detail=inside.get("detail"))
+        return Image(url=url, detail=_optional(inside, "detail", path))
     media_type, data = split_data_url(url, f"{path}.image_url.url")
-    return Image(data=data, media_type=media_type, detail=inside.get("detail"))
+    return Image(data=data, media_type=media_type, detail=_optional(inside, "detail", path))
 
 
 def _audio_part(raw: Mapping[str, Any], path: str) -> Part:
@@ -405,7 +412,8 @@ _PARTS = {
 
 
 def _tool_calls(raw: Any, path: str) -> tuple[ToolCall, ...]:
-    return tuple(_tool_call(c, f"{path}.tool_calls[{i}]") for i, c in enumerate(raw))
+    calls = _list(raw, f"{path}.tool_calls")
+    return tuple(_tool_call(c, f"{path}.tool_calls[{i}]") for i, c in enumerate(calls))
 
 
 def _tool_call(raw: Any, path: str) -> ToolCall:
@@ -430,7 +438,10 @@ def _tool(raw: Any, path: str) -> Tool:
     parameters = raw.get("parameters")
     if parameters is not None:
         parameters = _mapping(parameters, f"{path}.parameters")
-    return Tool(_member(raw, "name", path), raw.get("description"), parameters, raw.get("strict"))
+    strict = raw.get("strict")
+    if strict is not None and not isinstance(strict, bool):
+        _refuse(f"{path}.strict", "is true or false")
+    return Tool(_member(raw, "name", path), _optional(raw, "description", path), parameters, strict)
 
 
 def split_data_url(url: str, path: str = "url") -> tuple[str, bytes]:
@@ -448,6 +459,12 @@ def _base64(text: str, path: str) -> bytes:
         _refuse(path, "is not base64")
 
 
+def _list(raw: Any, path: str) -> Sequence[Any]:
+    if not isinstance(raw, Sequence) or isinstance(raw, str | bytes):
+        _refuse(path, f"is {type(raw).__name__}; a list is expected")
+    return raw
+
+
 def _mapping(raw: Any, path: str) -> Mapping[str, Any]:
     if not isinstance(raw, Mapping):
         _refuse(path, f"is {'missing' if raw is None else type(raw).__name__}; an object is expected")
@@ -459,6 +476,10 @@ def _member(raw: Mapping[str, Any], name: str, path: str) -> str:
     if not isinstance(value, str):
         _refuse(f"{path}.{name}", f"is {'missing' if value is None else type(value).__name__}; text is expected")
     return value
+
+
+def _optional(raw: Mapping[str, Any], name: str, path: str) -> str | None:
+    return None if raw.get(name) is None else _member(raw, name, path)
 
 
 def _refuse(path: str, what: str) -> NoReturn:

@@ -155,6 +155,10 @@ class Expanded:
     bases: tuple[str, ...]
 
 
+#: What there is where there is no adapter.
+NOTHING = Expanded({}, {None: {}}, ())
+
+
 def expand_both(
     catalog: Catalog,
     plugins: Plugins,
@@ -176,6 +180,11 @@ def expand_both(
         base = document.get("base")
         own = _base_layers(catalog, base, ["(unsaved)"]) if base else []
     return _expanded(catalog, plugins, own, []), _expanded(catalog, plugins, layers, above)
+
+
+def expand_named(catalog: Catalog, plugins: Plugins, name: str) -> Expanded:
+    """Return one adapter as it stands in a catalogue; raises as :func:`resolve` does."""
+    return _expanded(catalog, plugins, _layers_of(catalog, name, None, trusted=False)[1], [])
 
 
 def _expanded(catalog: Catalog, plugins: Plugins, layers: list[Layer], above: list[Layer]) -> Expanded:

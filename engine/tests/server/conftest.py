@@ -1,259 +1,142 @@
-"""A gateway on loopback, driven by real clients; its models are an upstream that the test scripts, and a plugin."""
+"""A real PostgreSQL for the tests: Debian's programs, a data folder of its own, loopback only."""
 
-import asyncio
-import logging
-import threading
-from concurrent.futures import Future
+import contextlib
+import os
+import pwd
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+import uuid
+from pathlib import Path
 
-import httpx
-import openai
 import pytest
-import uvicorn
-from dragoman.plugins import load_plugins
-from dragoman.server.application import Application
-from dragoman.server.serving import _config, _listen
-from dragoman.settings import Settings
-from dragoman.testing.upstream import Upstream
 
-PATIENCE_S = 30
-
-SCRIPTED_PLUGIN = '''
-"""A provider that does what the last message says, word by word."""
-import asyncio, json
-from dragoman.errors import *
-from dragoman.events import *
-from dragoman.plugin import *
-
-PLUGIN_API = (1, 0)
-state = {"waiting": 0, "closed": 0}
-
-class ScriptedConnection(Connection):
-    identities = (Identity("roles.*.arn", ("external_id",)),)
-    region: str | None = None
-    roles: list[dict] = []
-
-class ScriptedInference(Inference):
-    volume: int | None = None
-    logprobs: bool | None = None
-    user: str | None = None
-
-ERRORS = {
-    "limited": RateLimitedError("slow down", status=429, retry_after_s=7),
-    "key": AuthenticationError("arn:aws:iam::1:role/x may not", status=401),
-    "gone": ConnectionFailedError("cannot connect to secret-host:443"),
-    "filter": ContentFilteredError("filtered", status=400),
-    "long": ContextOverflowError("too many tokens", status=400),
-    "late": CallTimeoutError("took too long"),
-    "broken": ServerError("it broke", status=500),
-    "bug": RuntimeError("the plugin broke"),
-}
-
-class Scripted(Session):
-    def __init__(self, target):
-        self.target = target
-
-    async def stream(self, request):
-        yield Started("resp-1", "the-provider's-name", "upstream-1")
-        reason, calls = "stop", 0
-        for word in request.messages[-1].text.split():
-            name, _, rest = word.partition(":")
-            if name == "!think":
-                yield ReasoningDelta(rest)
-            elif name == "!refuse":
-                yield RefusalDelta("I would rather not.")
-                reason = "refusal"
-            elif name == "!call":
-                tool, _, arguments = rest.partition(":")
-                yield ToolCallDelta(calls, f"call-{calls}", tool, arguments[:3])
-                yield ToolCallDelta(calls, arguments=arguments[3:])
-                calls, reason = calls + 1, "tool_calls"
-            elif name == "!end":
-                reason = rest
-            elif name == "!fields":
-                yield ProviderFields({"logprobs": {"content": [{"token": "a", "logprob": -1.0}]}, "trace": "t-1"})
-            elif name == "!report":
-                yield Reported(Report("scripted", "something was left out", "inference.seed"))
-            elif name == "!error":
-                raise ERRORS[rest]
-            elif name == "!hang":
-                state["waiting"] += 1
-                try:
-                    await asyncio.Event().wait()
-                finally:
-                    state["closed"] += 1
-            elif name == "!flood":
-                for _ in range(int(rest)):
-                    yield TextDelta("x" * 1000)
-            elif name == "!settings":
-                shown = request.settings.inference.model_dump(exclude_unset=True)
-                yield TextDelta(json.dumps(shown))
-            elif name == "!kwargs":
-                yield TextDelta(json.dumps(dict(request.settings.model_kwargs)))
-            elif name == "!model":
-                yield TextDelta(self.target.model)
-            elif name == "!asked":
-                choice = request.tool_choice
-                yield TextDelta(json.dumps({
-                    "roles": [m.role for m in request.messages], "tools": [t.name for t in request.tools],
-                    "parts": [type(p).__name__ for p in request.messages[-1].parts],
-                    "choice": choice and [choice.mode, choice.name, choice.parallel],
-                }))
-            else:
-                yield TextDelta(word + " ")
-        yield UsageReported(Usage(7, 5, 12, 3, None, 1, "provider"))
-        yield Finished(reason)
-
-    async def embed(self, request):
-        return EmbedResponse([[float(len(text)), 0.5] for text in request.texts], Usage(4, None, 4, source="provider"))
-
-    async def rerank(self, request):
-        ranked = [Ranked(i, 1.0 / (i + 1)) for i, _ in enumerate(request.documents)]
-        return RerankResponse(ranked[: request.top_n], Usage(9, None, 9, source="provider"))
-
-class ScriptedProvider(Provider):
-    def open(self, target, context):
-        return Scripted(target)
-
-@hookimpl
-def dragoman_providers():
-    return [ProviderDescription(
-        kind="scripted", title="Scripted", factory=f"{__name__}:ScriptedProvider", connection=ScriptedConnection,
-        inference=ScriptedInference, operations=("chat", "embed", "rerank"), credentials={"key": "SCRIPTED_KEY"},
-    )]
-'''
-
-ADAPTERS = {
-    "model": """
-        title: A model
-        aliases: [a/b]
-        provider: scripted
-        model: secret-endpoint
-        connection: {region: secret-region}
-        inference: {temperature: 0.5}
-        rules: [{range: inference.temperature, minimum: 0, maximum: 1}]
-        pricing: {currency: USD, input_per_million: "1000000", output_per_million: "2000000"}
-        """,
-    "other": "{provider: scripted, model: m-2}",
-    "vectors": "{provider: scripted, model: m-3, operation: embed}",
-    "ranks": "{provider: scripted, model: m-4, operation: rerank}",
-    "faulty": "{provider: scripted, model: m, connection: {unknown_secret_member: 1}}",
-}
+SUPERUSER = "dragoman"
 
 
-class Server(uvicorn.Server):
-    """Tells another thread when it listens, or does not."""
+class Cluster:
+    """A PostgreSQL server that belongs to these tests. It can be stopped and started again."""
 
-    def __init__(self, config):
-        super().__init__(config)
-        self.has_started = threading.Event()
+    def __init__(self, programs, folder):
+        self.programs = programs
+        self.folder = folder
+        self.port = free_port()
+        self._server = None
+        # PostgreSQL refuses to run as root.
+        account = pwd.getpwnam("nobody") if os.geteuid() == 0 else None
+        self._user = {} if account is None else {"user": account.pw_uid, "group": account.pw_gid, "extra_groups": []}
+        if account is not None:
+            os.chown(folder, account.pw_uid, account.pw_gid)
 
-    async def startup(self, sockets=None):
-        try:
-            await super().startup(sockets)
-        finally:
-            self.has_started.set()
-
-
-class Served:
-    """A gateway that runs in a thread of its own, on a loop of its own, as a process would."""
-
-    def __init__(self, settings, plugins, *, no_auth=False):
-        self.application = Application(settings, no_auth=no_auth, plugins=plugins)
-        self._socket = _listen(settings.server.host, 0)
-        self.url = f"http://127.0.0.1:{self._socket.getsockname()[1]}"
-        self._server = Server(_config(self.application, settings))
-        self._loop = None
-        self._thread = threading.Thread(target=lambda: asyncio.run(self._serve()), name="gateway", daemon=True)
-
-    async def _serve(self):
-        self._loop = asyncio.get_running_loop()
-        await self._server.serve(sockets=[self._socket])
+    def create(self):
+        """Make the data folder."""
+        command = ["--pgdata", "data", "--username", SUPERUSER, "--auth", "trust", "--encoding", "UTF8", "--no-sync"]
+        subprocess.run(
+            [self.programs / "initdb", *command, "--locale", "C"],
+            cwd=self.folder,
+            check=True,
+            capture_output=True,
+            **self._user,
+        )
 
     def start(self):
-        self._thread.start()
-        assert self._server.has_started.wait(PATIENCE_S)
-        assert self._server.started
+        """Start the server and wait until it answers."""
+        settings = {
+            "listen_addresses": "127.0.0.1",
+            "port": self.port,
+            "unix_socket_directories": "",
+            "fsync": "off",
+            "max_connections": 100,
+        }
+        with (self.folder / "log").open("ab") as log:
+            self._server = subprocess.Popen(
+                [self.programs / "postgres", "-D", "data", *(f"--{name}={value}" for name, value in settings.items())],
+                cwd=self.folder,
+                stdout=log,
+                stderr=log,
+                **self._user,
+            )
+        self._wait_until_it_answers()
 
     def stop(self):
-        self._server.should_exit = True
-        self._thread.join(PATIENCE_S)
-        self._socket.close()
-        assert not self._thread.is_alive()
+        """Stop the server at once, as a crash would: it closes every connection."""
+        if self._server is not None:
+            self._server.send_signal(signal.SIGQUIT)
+            self._server.wait(30)
+            self._server = None
 
-    def run(self, work):
-        """Run a coroutine on the gateway's loop."""
-        future: Future = asyncio.run_coroutine_threadsafe(work, self._loop)
-        return future.result(PATIENCE_S)
+    def url(self, database):
+        return f"postgresql://{SUPERUSER}@127.0.0.1:{self.port}/{database}"
 
-    def key(self, name="somebody", *roles, project="shop", **rest):
-        """Make a key and return its text."""
-        keys = self.application.state.keys
-        return self.run(
-            keys.create(name=name, project=project, roles=roles or ["user"], by="a test", **rest)
-        ).secret.reveal()
+    def create_database(self):
+        """Make an empty database and return its URL."""
+        name = f"test_{uuid.uuid4().hex[:12]}"
+        self.execute(f"CREATE DATABASE {name}")
+        return self.url(name)
 
-    def calls(self):
-        """Return what the ledger holds, oldest first."""
+    def execute(self, statement, database="postgres"):
+        """Run one statement and return what it says."""
+        command = [self.programs / "psql", "-X", "-q", "-t", "-d", self.url(database), "-c", statement]
+        return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
 
-        async def read():
-            from dragoman.server.state import tables
-            from sqlalchemy import select
-
-            state = self.application.state
-            await state.ledger.flush()
-            async with state.database.reading() as connection:
-                found = await connection.execute(select(tables.calls).order_by(tables.calls.c.at))
-                return [dict(row) for row in found.mappings()]
-
-        return self.run(read())
-
-    def audited(self):
-        """Return the audit log, newest first."""
-        return self.run(self.application.state.audit.query()).entries
-
-    def openai(self, key, **rest):
-        return openai.OpenAI(base_url=f"{self.url}/v1", api_key=key, max_retries=0, **rest)
-
-    def client(self, key=None, **headers):
-        named = {"authorization": f"Bearer {key}"} if key else {}
-        return httpx.Client(base_url=self.url, headers={**named, **headers}, timeout=PATIENCE_S)
+    def _wait_until_it_answers(self):
+        end = time.monotonic() + 30
+        while self._server.poll() is None and time.monotonic() < end:
+            with contextlib.suppress(subprocess.CalledProcessError):
+                return self.execute("SELECT 1")
+        raise RuntimeError((self.folder / "log").read_text())
 
 
-@pytest.fixture
-def module_of_plugin():
-    """The scripted plugin's module, for what it counts."""
-    import sys
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
 
-    return lambda: sys.modules["plugin_under_test_scripted"]
+
+@pytest.fixture(scope="session")
+def postgresql_programs():
+    """Return the folder of PostgreSQL's programs; skip where there is none."""
+    pytest.importorskip("asyncpg", reason="dragoman[postgresql] is not installed")
+    found = sorted(Path("/usr/lib/postgresql").glob("*/bin/postgres"), key=lambda p: int(p.parts[-3]))
+    on_path = shutil.which("postgres")
+    if not found and not on_path:
+        pytest.skip("PostgreSQL is not installed (apt-get install postgresql)")
+    return Path(found[-1] if found else on_path).parent
 
 
 @pytest.fixture
-def serve(tmp_path, plugin_module):
-    """Start a gateway: ``serve(stage="dev", server={…}, adapters={…})``."""
-    running = []
-    for name in ("uvicorn.error", "uvicorn"):
-        logging.getLogger(name).setLevel(logging.WARNING)
-
-    def start(*, adapters=None, no_auth=False, found=(), server=None, **settings):
-        folder = tmp_path / f"deployment-{len(running)}"
-        (folder / "adapters").mkdir(parents=True)
-        (folder / "inference").mkdir()
-        for name, text in {**ADAPTERS, **(adapters or {})}.items():
-            (folder / "adapters" / f"{name}.yaml").write_text(text)
-        (folder / "dragoman.toml").write_text("")
-        loaded = Settings.load(folder, server={"grace_s": 2, **(server or {})}, **settings)
-        plugins = load_plugins(found=[plugin_module(SCRIPTED_PLUGIN, "scripted"), *found])
-        served = Served(loaded, plugins, no_auth=no_auth)
-        served.start()
-        running.append(served)
-        return served
-
-    yield start
-    for served in running:
-        served.stop()
+def new_cluster(postgresql_programs):
+    """Make a server for one test alone, which may stop it."""
+    with running_cluster(postgresql_programs) as cluster:
+        yield cluster
 
 
-@pytest.fixture
-def upstream():
-    with Upstream() as server:
-        yield server
+@pytest.fixture(scope="session")
+def cluster(postgresql_programs):
+    """Return a server that tests share; each takes a database of its own."""
+    with running_cluster(postgresql_programs) as cluster:
+        yield cluster
+
+
+@contextlib.contextmanager
+def running_cluster(programs):
+    folder = Path(tempfile.mkdtemp(prefix="dragoman-postgresql-"))  # below pytest's own folder nobody may look
+    cluster = Cluster(programs, folder)
+    try:
+        cluster.create()
+        cluster.start()
+        yield cluster
+    finally:
+        cluster.stop()
+        shutil.rmtree(folder)
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database_url(request, tmp_path):
+    """Return the URL of an empty database of each kind."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path / 'state' / 'dragoman.db'}"
+    return request.getfixturevalue("cluster").create_database()

@@ -14,7 +14,7 @@ from dragoman.plugins import Plugins
 from dragoman.policy.caller import RANKS, Rights
 from dragoman.policy.differences import Change, changes_between
 from dragoman.policy.guards import GUARDS, Attempt
-from dragoman.resolve import AdapterLike, expand_both
+from dragoman.resolve import NOTHING, AdapterLike, Expanded, expand_both, expand_named
 
 #: Members that only administrators change, and in stage dev only, unless the deployment says otherwise.
 PRIVILEGED_MEMBERS = (
@@ -44,6 +44,10 @@ class Policy:
         """Return whether a role may change a field in this stage, as far as rules decide it."""
         return RANKS[role] >= RANKS[self.minimum_role(path)]
 
+    def refusal(self, role: RoleName, *path: str) -> str | None:
+        """Return why a role may not change a field in this stage; ``None`` where it may, as far as rules decide it."""
+        return None if self.may_change(role, *path) else self._who_may(path)
+
     def check(
         self,
         rights: Rights,
@@ -70,12 +74,39 @@ class Policy:
             if rights.role == "admin":
                 raise
             raise AdapterNotFoundError("the base is no adapter, or you may not use it") from None
+        attempt = self._attempt(rights, before, after, catalog, plugins, is_document=name is None)
+        return self._judged(attempt, f"adapter {name or '(unsaved)'}")
+
+    def check_saving(
+        self, rights: Rights, catalog: Catalog, draft: Catalog, plugins: Plugins, name: str
+    ) -> tuple[Change, ...]:
+        """Judge what saving an adapter changes: ``draft`` is the catalogue that there would be.
+
+        Who may not change a field of a call may not change it for all calls either. Raises as :meth:`check` does.
+        """
+        before = expand_named(catalog, plugins, name) if name in catalog.entries else NOTHING
+        after = expand_named(draft, plugins, name) if name in draft.entries else NOTHING
+        attempt = self._attempt(rights, before, after, catalog, plugins, is_document=name not in catalog.entries)
+        return self._judged(attempt, f"adapter {name}")
+
+    def _attempt(
+        self,
+        rights: Rights,
+        before: Expanded,
+        after: Expanded,
+        catalog: Catalog,
+        plugins: Plugins,
+        *,
+        is_document: bool,
+    ) -> Attempt:
         changes = changes_between(before, after)
-        attempt = Attempt(rights, name is None, before, after, changes, catalog, plugins, self._settings)
-        problems = [*self._refused(rights.role, changes), *(p for guard in GUARDS for p in guard(attempt))]
+        return Attempt(rights, is_document, before, after, changes, catalog, plugins, self._settings)
+
+    def _judged(self, attempt: Attempt, subject: str) -> tuple[Change, ...]:
+        role, changes = attempt.rights.role, attempt.changes
+        problems = [*self._refused(role, changes), *(p for guard in GUARDS for p in guard(attempt))]
         if problems:
-            subject = f"adapter {name or '(unsaved)'}, as {rights.role} in stage {self.stage}"
-            raise PolicyError(subject, _one_a_path(problems))
+            raise PolicyError(f"{subject}, as {role} in stage {self.stage}", _one_a_path(problems))
         return tuple(change for change in changes if change.path[0] in PRIVILEGED_MEMBERS)
 
     def _minimum_role(self, path: Path, stage: Stage | None = None) -> MinimumRole:

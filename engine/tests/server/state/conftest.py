@@ -1,5 +1,7 @@
 """What the tests of the state share."""
 
+import asyncio
+import inspect
 import time
 import uuid
 from decimal import Decimal
@@ -28,6 +30,22 @@ async def other(settings, state):
     """Return a second state on the same database, as another process has one."""
     async with await State.open(settings) as opened:
         yield opened
+
+
+@pytest.fixture
+def eventually():
+    """Wait until a condition holds that nobody announces, of either colour; the deadline ends a wait in vain."""
+
+    async def holds(condition):
+        found = condition()
+        return await found if inspect.isawaitable(found) else found
+
+    async def wait(condition):
+        async with asyncio.timeout(20):
+            while not await holds(condition):  # noqa: ASYNC110  (there is no event to wait for)
+                await asyncio.sleep(0.01)
+
+    return wait
 
 
 @pytest.fixture

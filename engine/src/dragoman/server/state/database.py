@@ -16,7 +16,7 @@ from typing import Any
 from sqlalchemy import URL, Connection, event, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
-from sqlalchemy.pool import NullPool
+from sqlalchemy.pool import AsyncAdaptedQueuePool, NullPool
 
 from dragoman.errors import SettingsError, StateError
 from dragoman.secrets import SecretStore
@@ -80,7 +80,12 @@ class Database:
         self.is_sqlite = url.get_backend_name() == "sqlite"
         # SQLite has one writer at a time: who waits here waits in order, and occupies no thread.
         self._turn: AbstractAsyncContextManager[Any] = asyncio.Lock() if self.is_sqlite else nullcontext()
-        pool = {"pool_size": pool_size, "max_overflow": 0, "pool_pre_ping": not self.is_sqlite}
+        pool = {
+            "poolclass": AsyncAdaptedQueuePool,
+            "pool_size": pool_size,
+            "max_overflow": 0,
+            "pool_pre_ping": not self.is_sqlite,
+        }
         self.engine = _create_engine(url, is_sqlite=self.is_sqlite, **pool)
         self._unpooled = _create_engine(url, is_sqlite=self.is_sqlite, poolclass=NullPool)
 
@@ -143,7 +148,7 @@ def reason_of(error: BaseException) -> str:
 
 def _create_engine(url: URL, *, is_sqlite: bool, **pool: Any) -> AsyncEngine:
     if is_sqlite:
-        Path(url.database or "").parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        _make_folder(Path(url.database or "").parent)
         arguments: dict[str, Any] = {}
     else:
         _require_asyncpg()
@@ -160,6 +165,14 @@ def _create_engine(url: URL, *, is_sqlite: bool, **pool: Any) -> AsyncEngine:
         event.listen(engine.sync_engine, "connect", _prepare_sqlite)
         event.listen(engine.sync_engine, "begin", _begin_sqlite)
     return engine
+
+
+def _make_folder(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    except OSError as error:
+        what = f"the database's folder {folder} cannot be made: {error.strerror}"
+        raise StateError(what, hint="set store.directory to a folder that this process may write") from None
 
 
 def _json_text(value: Any) -> str:

@@ -152,7 +152,6 @@ calls = Table(
     Column("bytes_in", BigInteger, nullable=False),
     Column("bytes_out", BigInteger, nullable=False),
     Index("dragoman_calls_at", "at"),
-    Index("dragoman_calls_day", "day"),
-    Index("dragoman_calls_project", "project", "day"),
-    Index("dragoman_calls_key", "key_id", "day"),
+    Index("dragoman_calls_project", "project", "at"),
+    Index("dragoman_calls_key", "key_id", "at"),
 )

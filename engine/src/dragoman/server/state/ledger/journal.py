@@ -9,10 +9,12 @@ CRC-32, so that a torn one is recognised. The folder belongs to one machine: loc
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import fcntl
 import logging
 import os
 import socket
+import time
 import zlib
 from collections.abc import Generator
 from dataclasses import dataclass
@@ -27,6 +29,8 @@ SUFFIX = ".journal"
 UNFINISHED = ".new"
 #: Lines that cannot be booked are kept in a file of this suffix, for a person.
 DAMAGED = ".damaged"
+#: Seconds after which a file that was never finished is one whose process died while it made it.
+UNFINISHED_S = 60.0
 
 
 class JournalFile:
@@ -105,15 +109,17 @@ class JournalFile:
 
     def lines(self) -> Generator[Line, None, None]:
         """Read the lines from the start, torn ones among them. Blocks."""
-        with self.path.open("rb") as file:
+        with os.fdopen(os.dup(self._descriptor), "rb") as file:  # not by its name: the folder may be gone
+            file.seek(0)
             for raw in file:
                 if raw != b"\n":
                     yield _unframed(raw)
 
     def close(self, *, remove: bool = False) -> None:
-        """Free the lock; ``remove`` the file first."""
+        """Free the lock; ``remove`` the file first. One that stays is moved again, which books no call twice."""
         if remove:
-            self.path.unlink(missing_ok=True)
+            with contextlib.suppress(OSError):
+                self.path.unlink()
         os.close(self._descriptor)
 
 
@@ -150,9 +156,13 @@ def _unframed(raw: bytes) -> Line:
 
 
 def abandoned(folder: Path) -> list[JournalFile]:
-    """Take over every file that a dead process left, also an unfinished one. Blocks."""
+    """Take over every file that a dead process left, and remove those that it did not finish making. Blocks."""
     if not folder.is_dir():
         return []
+    for path in folder.glob(f"*{UNFINISHED}"):  # empty: nothing is written before the name is the final one
+        with contextlib.suppress(FileNotFoundError):
+            if time.time() - path.stat().st_mtime > UNFINISHED_S:
+                path.unlink()
     found = (JournalFile.take_over(path) for path in sorted(folder.glob(f"*{SUFFIX}")))
     return [file for file in found if file is not None]
 

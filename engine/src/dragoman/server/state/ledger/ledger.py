@@ -3,29 +3,29 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import itertools
 import logging
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Insert, func, select
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy import func, select
 from sqlalchemy.exc import DBAPIError
 
 from dragoman.errors import DragomanError, StateError
 from dragoman.server.state import tables
 from dragoman.server.state.database import Database, reason_of
+from dragoman.server.state.ledger.insertion import Insertion
 from dragoman.server.state.ledger.journal import JournalFile, abandoned, keep_damaged
 from dragoman.server.state.ledger.record import CallRecord, row_of
 from dragoman.server.state.ledger.usage import UsageQuery, UsageReport, read_usage
+from dragoman.server.state.repeating import Repeating
 from dragoman.settings import StoreSettings
 
 logger = logging.getLogger("dragoman.state")
 
-#: Rows that one transaction takes.
-BATCH_ROWS = 500
+#: Rows that one transaction takes; more would keep the loop from its calls for longer than two milliseconds.
+BATCH_ROWS = 200
 #: Moves between two looks for journals of dead processes.
 LOOK_EVERY = 20
 #: Calls that are kept in memory while the journal cannot be written; beyond it they are counted as lost, loudly.
@@ -38,14 +38,15 @@ class Ledger:
     def __init__(self, database: Database, folder: Path, settings: StoreSettings) -> None:
         self._database = database
         self._folder = folder
-        self._interval_s = settings.ledger_interval_s
         self._sync = settings.ledger_sync
         self._journal: JournalFile | None = None
         self._sealed: list[JournalFile] = []
         self._unwritten: list[bytes] = []
+        self._insertion = Insertion(database)
         self._moving = asyncio.Lock()
         self._syncing: asyncio.Task[None] | None = None
-        self._task: asyncio.Task[None] | None = None
+        self._turns = itertools.count(1)
+        self._repeating = Repeating("dragoman-state-ledger", self._move_on, settings.ledger_interval_s)
         #: Why booked calls do not reach the database, or the journal, just now; ``None``: they do.
         self.problem: str | None = None
         #: Lines found torn or damaged since the start, and calls that could be kept nowhere.
@@ -116,14 +117,11 @@ class Ledger:
             await self.flush()
         except StateError as error:
             self._tell(error)
-        self._task = asyncio.create_task(self._move_on(), name="dragoman-state-ledger")
+        self._repeating.start()
 
     async def aclose(self) -> None:
         """Move what is booked and stop. What cannot be moved stays in the journal for the next start."""
-        if self._task is not None:
-            self._task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._task
+        await self._repeating.aclose()
         try:
             await self.flush()
         except StateError as error:
@@ -148,20 +146,18 @@ class Ledger:
                 await self._move_sealed()
 
     async def _move_on(self) -> None:
-        for turn in itertools.count(1):
-            await asyncio.sleep(self._interval_s)
-            try:
-                if self._sync != "off":
-                    await self._force()
-                if turn % LOOK_EVERY == 0:
-                    await self._adopt()
-                await self.flush()
-                self._well()
-            except DragomanError as error:
-                self._tell(error)
-            except Exception as error:
-                logger.exception("moving booked calls into the database failed; the next move tries again")
-                self._tell(error)
+        try:
+            if self._sync != "off":
+                await self._force()
+            if next(self._turns) % LOOK_EVERY == 0:
+                await self._adopt()
+            await self.flush()
+            self._well()
+        except DragomanError as error:
+            self._tell(error)
+        except Exception as error:
+            logger.exception("moving booked calls into the database failed; the next move tries again")
+            self._tell(error)
 
     async def _adopt(self) -> None:
         found = await asyncio.to_thread(abandoned, self._folder)
@@ -217,7 +213,7 @@ class Ledger:
             return []
         try:
             async with self._database.writing() as connection:
-                await connection.execute(self._statement(), rows)
+                await connection.exec_driver_sql(self._insertion.text, list(map(self._insertion.values, rows)))
         except StateError as error:
             if not _is_refusal(error.__cause__):
                 raise
@@ -227,11 +223,6 @@ class Ledger:
             halves = rows[: len(rows) // 2], rows[len(rows) // 2 :]
             return [row for half in halves for row in await self._insert(half)]
         return []
-
-    def _statement(self) -> Insert:
-        if self._database.is_sqlite:
-            return sqlite.insert(tables.calls).on_conflict_do_nothing()
-        return postgresql.insert(tables.calls).on_conflict_do_nothing()
 
     async def _force(self) -> None:
         for file in [*self._sealed, *([self._journal] if self._journal else [])]:

@@ -24,11 +24,15 @@ _MAX_CHARS = {
     "upstream": 200, "provider": 80, "model": 300, "operation": 20, "currency": 10, "error_code": 80,
 }  # fmt: skip
 _MAX_BIGINT = 2**63 - 1
+#: Longer texts are cut before they are written; the database cuts them further.
+MAX_LINE_CHARS = 1000
+#: No call has more tokens or bytes than this; a provider that says so must not break everybody's sums.
+_MAX_COUNT = 10**12
 _COUNTS = (
     "input_tokens", "output_tokens", "cached_input_tokens", "cache_write_input_tokens", "reasoning_tokens",
     "bytes_in", "bytes_out",
 )  # fmt: skip
-_COLUMNS = (*_MAX_CHARS, *_COUNTS, "usage_source", "duration_s", "first_token_s")
+_AS_THEY_ARE = ("usage_source", "duration_s", "first_token_s")
 
 
 @dataclass(slots=True, kw_only=True)
@@ -80,37 +84,44 @@ class CallRecord:
     def as_json(self) -> bytes:
         """Return the journal's form: one line of JSON. Its members are named, for a newer version may read them."""
         usage = self.usage
-        return orjson.dumps(
-            {
-                "call_id": self.call_id,
-                "at": self.at,
-                "principal": self.principal,
-                "operation": self.operation,
-                "duration_s": self.duration_s,
-                "status": self.status,
-                "key_id": self.key_id,
-                "project": self.project,
-                "adapter": self.adapter,
-                "adapter_digest": self.adapter_digest,
-                "upstream": self.upstream,
-                "provider": self.provider,
-                "model": self.model,
-                "input_tokens": usage.input_tokens,
-                "output_tokens": usage.output_tokens,
-                "cached_input_tokens": usage.cached_input_tokens,
-                "cache_write_input_tokens": usage.cache_write_input_tokens,
-                "reasoning_tokens": usage.reasoning_tokens,
-                "usage_source": usage.source,
-                "cost": None if self.cost is None else str(self.cost),
-                "currency": self.currency,
-                "first_token_s": self.first_token_s,
-                "error_code": self.error_code,
-                "attempts": self.attempts,
-                "bytes_in": self.bytes_in,
-                "bytes_out": self.bytes_out,
-            },
-            default=str,
-        )
+        shown = {
+            "call_id": self.call_id,
+            "at": self.at,
+            "principal": self.principal,
+            "operation": self.operation,
+            "duration_s": self.duration_s,
+            "status": self.status,
+            "key_id": self.key_id,
+            "project": self.project,
+            "adapter": self.adapter,
+            "adapter_digest": self.adapter_digest,
+            "upstream": self.upstream,
+            "provider": self.provider,
+            "model": self.model,
+            "input_tokens": usage.input_tokens,
+            "output_tokens": usage.output_tokens,
+            "cached_input_tokens": usage.cached_input_tokens,
+            "cache_write_input_tokens": usage.cache_write_input_tokens,
+            "reasoning_tokens": usage.reasoning_tokens,
+            "usage_source": usage.source,
+            "cost": None if self.cost is None else str(self.cost),
+            "currency": self.currency,
+            "first_token_s": self.first_token_s,
+            "error_code": self.error_code,
+            "attempts": self.attempts,
+            "bytes_in": self.bytes_in,
+            "bytes_out": self.bytes_out,
+        }
+        try:
+            return orjson.dumps(shown)
+        except TypeError:  # half a character, or a number beyond 64 bits; rare, and no reason to lose the call
+            return orjson.dumps({name: _writable(value) for name, value in shown.items()}, default=str)
+
+
+def _writable(value: Any) -> Any:
+    if isinstance(value, str):
+        return storable(value, MAX_LINE_CHARS)
+    return _bounded(value, _MAX_COUNT) if isinstance(value, int) else value
 
 
 def row_of(line: bytes) -> dict[str, Any]:
@@ -121,18 +132,22 @@ def row_of(line: bytes) -> dict[str, Any]:
     """
     found = orjson.loads(line)
     try:
-        row = {name: found.get(name) for name in _COLUMNS}
-        row |= {name: storable(row[name], chars) for name, chars in _MAX_CHARS.items()}
-        row |= {name: None if row[name] is None else _bounded(row[name], _MAX_BIGINT) for name in _COUNTS}
-        at = dt.datetime.fromtimestamp(found["at"], dt.UTC)
-        row |= {
-            "at": at,
-            "day": at.date(),
-            "status": _bounded(found["status"], 999),
-            "attempts": _bounded(found["attempts"], 9999),
-            "cost_picos": None if found.get("cost") is None else picos(Decimal(found["cost"])),
-            "duration_step": duration_step(found["duration_s"]),
-        }
+        row = {name: found.get(name) for name in _AS_THEY_ARE}
+        for name, chars in _MAX_CHARS.items():
+            text = row[name] = found.get(name)
+            if text is not None and (len(text) > chars or not text.isascii() or "\x00" in text):
+                row[name] = storable(text, chars)
+        for name in _COUNTS:
+            count = row[name] = found.get(name)
+            if count is not None and not 0 <= count <= _MAX_COUNT:
+                row[name] = _bounded(count, _MAX_COUNT)
+        cost = found.get("cost")
+        at = row["at"] = dt.datetime.fromtimestamp(found["at"], dt.UTC)
+        row["day"] = at.date()
+        row["status"] = _bounded(found["status"], 999)
+        row["attempts"] = _bounded(found["attempts"], 9999)
+        row["cost_picos"] = None if cost is None else picos(Decimal(cost))
+        row["duration_step"] = duration_step(found["duration_s"])
     except (KeyError, TypeError, AttributeError, ArithmeticError, OverflowError, OSError) as error:
         raise ValueError(f"{type(error).__name__}: {error}") from None
     return row

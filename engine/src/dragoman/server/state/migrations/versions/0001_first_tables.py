@@ -113,9 +113,8 @@ def _create_calls() -> None:
         sa.Column("bytes_out", sa.BigInteger, nullable=False),
     )
     op.create_index("dragoman_calls_at", "dragoman_calls", ["at"])
-    op.create_index("dragoman_calls_day", "dragoman_calls", ["day"])
-    op.create_index("dragoman_calls_project", "dragoman_calls", ["project", "day"])
-    op.create_index("dragoman_calls_key", "dragoman_calls", ["key_id", "day"])
+    op.create_index("dragoman_calls_project", "dragoman_calls", ["project", "at"])
+    op.create_index("dragoman_calls_key", "dragoman_calls", ["key_id", "at"])
 
 
 def downgrade() -> None:

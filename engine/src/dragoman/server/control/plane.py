@@ -1,0 +1,92 @@
+"""Finding the operation of a request, asking whether the caller may use it, and answering."""
+
+from __future__ import annotations
+
+import re
+from importlib.metadata import version
+from urllib.parse import parse_qsl
+
+import orjson
+
+from dragoman.engine import Engine
+from dragoman.errors import PolicyError
+from dragoman.policy import Caller
+from dragoman.policy.caller import RANKS
+from dragoman.server.auditing import audit_refusal
+from dragoman.server.control import accounts, adapters, deployment, inspection, workbench
+from dragoman.server.control.openapi import openapi_document
+from dragoman.server.control.routes import Answer, Asked, Route
+from dragoman.server.exchange import JSON, Exchange
+from dragoman.server.refusals import Refusal
+from dragoman.server.state import State
+
+MAX_BODY_BYTES = 2 * 1024 * 1024
+BODY_TIMEOUT_S = 30
+
+
+class ControlPlane:
+    """The control API of one server process."""
+
+    def __init__(self, engine: Engine, state: State) -> None:
+        self._engine = engine
+        self._state = state
+        described = Route("GET", "/api/openapi.json", self._describe, "user", "This document.")
+        routes = (accounts.ROUTES, adapters.ROUTES, deployment.ROUTES, inspection.ROUTES, workbench.ROUTES)
+        self._routes = (*(route for group in routes for route in group), described)
+        self._patterns = [(re.compile(re.sub(r"{(\w+)}", r"(?P<\1>[^/]+)", r.path)), r) for r in self._routes]
+
+    async def answer(self, exchange: Exchange, caller: Caller, _: str | None) -> None:
+        """Answer one request.
+
+        Raises:
+            Refusal, DragomanError: It cannot be done; the gateway answers with it.
+        """
+        route, path = self._find(exchange)
+        if RANKS[caller.role] < RANKS[route.role]:
+            raise Refusal(403, "permission", f"this is for role {route.role} and above")
+        asked = Asked(
+            engine=self._engine,
+            state=self._state,
+            caller=caller,
+            request_id=exchange.request_id,
+            path=path,
+            query=dict(parse_qsl(exchange.scope["query_string"].decode("latin-1"), max_num_fields=50)),
+            body=await _body(exchange, route),
+            if_match=_header(exchange, b"if-match"),
+            if_none_match=_header(exchange, b"if-none-match"),
+        )
+        try:
+            body, status, etag = await route.operation(asked)
+        except PolicyError as error:
+            await audit_refusal(self._state, caller, error, action=route.action, request_id=exchange.request_id)
+            raise
+        headers = [JSON, *([(b"etag", etag.encode())] if etag else [])]
+        await exchange.answer(status, orjson.dumps(body, default=str), headers)
+
+    def _find(self, exchange: Exchange) -> tuple[Route, dict[str, str]]:
+        is_known = False
+        for pattern, route in self._patterns:
+            found = pattern.fullmatch(exchange.path)
+            if found is not None and route.method == exchange.method:
+                return route, found.groupdict()
+            is_known = is_known or found is not None
+        if is_known:
+            raise Refusal(405, "method_not_allowed", f"{exchange.method} is not answered here")
+        raise Refusal(404, "unknown_url", "there is nothing here; /api/openapi.json lists what there is")
+
+    async def _describe(self, asked: Asked) -> Answer:
+        return Answer(openapi_document(self._routes, version("dragoman")))
+
+
+async def _body(exchange: Exchange, route: Route) -> dict[str, object]:
+    if exchange.method == "GET":
+        return {}
+    announced = exchange.headers.get(b"content-length", b"0")
+    if route.body is None and announced == b"0" and b"transfer-encoding" not in exchange.headers:
+        return {}
+    return await exchange.json_object(MAX_BODY_BYTES, BODY_TIMEOUT_S)
+
+
+def _header(exchange: Exchange, name: bytes) -> str | None:
+    value = exchange.headers.get(name)
+    return None if value is None else value.decode("latin-1").strip()
