@@ -168,8 +168,11 @@ def test_the_adapter_is_printed_and_asks_for_a_mapping(run: Any, file: Any, cont
 
 
 def test_the_schedule_calls_nobody(run: Any, file: Any) -> None:
-    done = run("schedule", file(), "--stop", "cron(0 18 ? * MON-FRI *)")
+    done = run(
+        "schedule", file(tags={"team": "a"}), "--stop", "cron(0 18 ? * MON-FRI *)", "--timezone", "Europe/Berlin"
+    )
     assert done.code == 0, done.err
+    assert "&id" not in done.out  # CloudFormation reads no aliases
     assert list(yaml.safe_load(done.out)["Resources"]) == ["SchedulerRole", "StopSchedule"]
 
 

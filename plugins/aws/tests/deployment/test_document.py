@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
 from typing import Any
 
 import jsonschema
 import pytest
+import yaml
 from dragoman.errors import DocumentError
-from dragoman_aws.deployment.document import deployment_schema, read_deployment
+from dragoman_aws.deployment.document import Deployment, deployment_schema, read_deployment
 from dragoman_aws.deployment.resources import resources_of
 
 from .conftest import TOKEN, declaration, declared
@@ -101,3 +104,15 @@ def test_model_data_is_an_archive_or_a_prefix() -> None:
     prefix = resources_of(declared(model=None, model_data="s3://bucket/m/")).model["PrimaryContainer"]
     assert archive["ModelDataUrl"] == "s3://bucket/m.tar.gz"
     assert prefix["ModelDataSource"]["S3DataSource"]["CompressionType"] == "None"
+
+
+def test_the_docs_speak_of_every_member() -> None:
+    page = Path(__file__).parents[4] / "docs" / "sagemaker.md"
+    if not page.exists():
+        pytest.skip("the project's own docs folder is not there")
+    text = page.read_text(encoding="utf-8")
+    table = text.split("## The document")[1].split("## ")[0]
+    rows = re.findall(r"^\| ((?:`\w+`(?:, )?)+) \|", table, re.MULTILINE)
+    assert {*re.findall(r"`(\w+)`", " ".join(rows)), "version"} == set(Deployment.model_fields)
+    example = yaml.safe_load(re.findall(r"```yaml\n(.*?)```", text, re.DOTALL)[0])
+    assert read_deployment(example, "docs").name == "mistral-7b"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from typing import Any
 
@@ -105,6 +106,21 @@ async def test_an_endpoint_that_takes_too_long_is_given_up(control: Control, at:
     with pytest.raises(CallTimeoutError, match="still Creating"):
         await deploy(declared(**at), Patience(ready_s=0.01, gone_s=5, poll_s=0.001))
     assert control.endpoints == {}
+
+
+async def test_a_rollout_that_is_cancelled_takes_everything_back(
+    control: Control, plane: ControlPlane, at: Any, nobody: str
+) -> None:
+    control.course = ["Creating"]
+    prepared = await prepare(plane, declared(**at), hugging_face_url=nobody)
+    begun = asyncio.Event()
+    rollout = Rollout(plane, prepared.plan, None, Patience(poll_s=60), lambda _tick: begun.set())
+    task = asyncio.create_task(rollout.run())
+    await begun.wait()
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert (control.models, control.configs, control.endpoints) == ({}, {}, {})
 
 
 async def test_a_failed_endpoint_is_made_anew(control: Control, at: Any, deploy: Any) -> None:
