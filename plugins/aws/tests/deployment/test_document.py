@@ -114,5 +114,5 @@ def test_the_docs_speak_of_every_member() -> None:
     table = text.split("## The document")[1].split("## ")[0]
     rows = re.findall(r"^\| ((?:`\w+`(?:, )?)+) \|", table, re.MULTILINE)
     assert {*re.findall(r"`(\w+)`", " ".join(rows)), "version"} == set(Deployment.model_fields)
-    example = yaml.safe_load(re.findall(r"```yaml\n(.*?)```", text, re.DOTALL)[0])
+    example = yaml.safe_load(re.findall(r"```yml\n(.*?)```", text, re.DOTALL)[0])
     assert read_deployment(example, "docs").name == "mistral-7b"
