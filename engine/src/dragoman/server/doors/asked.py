@@ -53,12 +53,11 @@ class Asked:
     async def _place(self, engine: Engine, caller: Caller) -> None:
         """Put every unknown field where the adapter's provider knows it, else into model_kwargs, else leave it out."""
         known = await self._settings_of_provider(engine, caller)
-        may_add = engine.policy.may_change(caller.role, "model_kwargs")
         kwargs: dict[str, Any] = {}
         for name, value in self.unknown.items():
             if name in known:
                 self.inference[name] = value
-            elif may_add and name not in BOOKKEEPING:
+            elif name not in BOOKKEEPING and engine.policy.may_change(caller.role, "model_kwargs", name):
                 kwargs[name] = value
             else:
                 self.left_out.append(name)
