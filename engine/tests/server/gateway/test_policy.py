@@ -120,3 +120,6 @@ def test_not_even_an_administrator_reaches_this_machine_through_the_gateway(serv
     for answer in (tried, through_saved):
         assert (answer.status_code, answer.json()["error"]["code"]) == (403, "address_refused")
     assert upstream.connections == 0
+    somebody = ask(gateway, gateway.key(), {}, model="inside").json()["error"]
+    assert somebody["code"] == "address_refused"
+    assert "127.0.0.1" not in somebody["message"]
