@@ -37,6 +37,12 @@ def test_an_administrator_tries_another_model(gateway, admin):
     assert entry.key_id
 
 
+def test_a_change_is_written_down_once(gateway, admin):
+    assert ask(gateway, admin, {"title": "Tried"}, unknown_field=1).status_code == 200
+    (entry,) = [e for e in gateway.audited() if e.action == "call.override"]
+    assert entry.paths == ('title="Tried"',)
+
+
 def test_a_whole_document_needs_no_name(gateway, admin):
     document = {"provider": "scripted", "model": "m-10"}
     assert said(ask(gateway, admin, document, model="never-saved")) == "m-10"
