@@ -13,7 +13,7 @@ from dragoman.errors import PolicyError
 from dragoman.policy import Caller
 from dragoman.policy.caller import RANKS
 from dragoman.server.auditing import audit_refusal
-from dragoman.server.control import accounts, adapters, deployment
+from dragoman.server.control import accounts, adapters, deployment, inspection, workbench
 from dragoman.server.control.openapi import openapi_document
 from dragoman.server.control.routes import Answer, Asked, Route
 from dragoman.server.exchange import JSON, Exchange
@@ -31,7 +31,8 @@ class ControlPlane:
         self._engine = engine
         self._state = state
         described = Route("GET", "/api/openapi.json", self._describe, "user", "This document.")
-        self._routes = (*adapters.ROUTES, *deployment.ROUTES, *accounts.ROUTES, described)
+        routes = (accounts.ROUTES, adapters.ROUTES, deployment.ROUTES, inspection.ROUTES, workbench.ROUTES)
+        self._routes = (*(route for group in routes for route in group), described)
         self._patterns = [(re.compile(re.sub(r"{(\w+)}", r"(?P<\1>[^/]+)", r.path)), r) for r in self._routes]
 
     async def answer(self, exchange: Exchange, caller: Caller, _: str | None) -> None:
