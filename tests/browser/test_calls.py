@@ -95,7 +95,7 @@ def test_a_bulk_run_tells_progress_failures_and_statistics(new_tab, gateway):
     assert [(r["question"], bool(r["error"])) for r in rows] == [("=1+1", False), ("fail", True), ("two", False)]
     with page.expect_download() as found:
         page.get_by_role("button", name="Download CSV").click()
-    assert "\"'=1+1\"" in found.value.path().read_text()  # no spreadsheet runs it as a formula
+    assert '"\'=1+1"' in found.value.path().read_text()  # no spreadsheet runs it as a formula
 
 
 def test_terms_are_accepted_before_the_first_use_and_recorded(tab, gateway):
