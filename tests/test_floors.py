@@ -21,8 +21,8 @@ VENDORS = {
     "ollama", "openai", "sagemaker", "vertex", "vllm",
 }  # fmt: skip
 
-#: The one shape of messages that callers write, and the name that everybody has for it.
-SHAPE = re.compile(r"openai(-shaped|'s( chat)? api| shape|s\b|'s\b)", re.IGNORECASE)
+#: The one shape of messages that callers write, the name that everybody has for it, and the addresses of its doors.
+SHAPE = re.compile(r"openai(-shaped|'s( chat)? api| shape|s\b|'s\b)|/openai/(models|deployments)\b", re.IGNORECASE)
 
 
 def spoken(source: Path) -> Iterator[tuple[int, str]]:

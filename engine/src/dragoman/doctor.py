@@ -248,7 +248,7 @@ class _Bench:
         if names := list(dict.fromkeys(self.watched.read)):
             yield CheckStep.ok("secrets", f"there are {', '.join(names)}", read=names)
         if failure is not None:
-            yield CheckStep.failed("credentials", failure)
+            yield CheckStep.failed("credentials", failure, await self._explained(failure))
             return
         yield CheckStep.ok("credentials", f"calls are made by {authorizer.describe() or 'the identity of the adapter'}")
 

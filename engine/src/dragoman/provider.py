@@ -765,9 +765,9 @@ class Provider:
             yield step
 
     async def explain(self, failure: DragomanError, target: Target, context: Context) -> str | None:
-        """Return what to do about a failed call, where there is more to say than the error's own hint.
+        """Return what to do about a failed call, or about credentials that could not be obtained.
 
-        Asked once, by the check alone: it may look things up.
+        Only where there is more to say than the error's own hint. Asked by the check alone: it may look things up.
         """
         return None
 
@@ -908,3 +908,5 @@ class CallObservation(NamedTuple):
     usage: Usage | None = None
     finish_reason: str | None = None
     error_code: str | None = None
+    response_model: str | None = None
+    response_id: str | None = None

@@ -25,7 +25,9 @@ def test_the_tables_line_is_the_commands_own(name):
     assert command.get_short_help_str(UNCUT) == TABLE[name].short_help
 
 
-@pytest.mark.parametrize("arguments", [["--help"], ["-h"], ["chat", "--help"], ["adapters", "--help"], ["--version"]])
+@pytest.mark.parametrize(
+    "arguments", [["--help"], ["-h"], ["chat", "--help"], ["adapters", "--help"], ["export", "--help"], ["--version"]]
+)
 def test_help_imports_neither_the_engine_nor_what_it_needs(arguments, install, deployment):
     install("dragoman-explosive", "raise RuntimeError('imported')", commands={"greet": ":greet"})
     program = (
@@ -55,6 +57,7 @@ def test_help_names_each_command_and_teaches_by_examples(command):
         *(["plugins", name] for name in ("check", "new")),
         *(["keys", name] for name in ("create", "list", "show", "revoke")),
         *(["database", name] for name in ("status", "upgrade", "downgrade")),
+        ["export", "kubernetes"],
     ],
 )
 def test_the_help_of_each_command_has_examples(run, arguments):
@@ -151,6 +154,33 @@ def test_a_blocked_plugins_command_is_not_imported(run, install, deployment):
     failed = run("greet")
     assert failed.code == 1
     assert "is blocked by the settings" in failed.err
+
+
+def test_a_dot_in_its_name_puts_a_command_into_an_open_group(run, install):
+    install("dragoman-acme", COMMAND, commands={"export.acme": ":greet"})
+    assert run("export", "acme").out == "hello from a plugin\n"
+    assert "from dragoman-acme 1.0" in run("export", "--help").out
+    assert "acme" not in run("--help").out
+    assert run("acme").code == 2
+
+
+def test_a_command_cannot_join_a_closed_group_or_take_a_name_in_an_open_one(run, install):
+    install("dragoman-joining", COMMAND, commands={"adapters.greet": ":greet", "export.kubernetes": ":greet"})
+    problems = {c["name"]: c["problem"] for c in run("plugins", "--json").json["commands"]}
+    assert problems["adapters.greet"] == "dragoman has no group 'adapters' that takes commands"
+    assert problems["export.kubernetes"] == "dragoman has a command of that name"
+    assert "adapters.greet" in run("--help").out
+    assert "hello" not in run("export", "kubernetes", "--help").out
+
+
+def test_a_plugins_command_takes_the_global_options(run, install, deployment):
+    source = COMMAND.replace("@click.command()", "@click.command()\n@click.pass_obj").replace(
+        "greet()", "greet(invocation)"
+    )
+    source = source.replace('"hello from a plugin"', "invocation.settings().stage")
+    install("dragoman-greeting", source, commands={"greet": ":greet"})
+    assert run("greet", "--stage", "test").out == "test\n"
+    assert run("greet", "--stage", "dev").out == "dev\n"
 
 
 def test_completion_names_commands_without_importing_them(command, install):

@@ -151,3 +151,13 @@ def test_what_to_do_about_a_refusal():
     text = f"User: {USER} is not authorized to perform: bedrock:InvokeModel on resource: {MODEL} because"
     assert denial_hint(text, "X") == f"the call was made with X; allow bedrock:InvokeModel on {MODEL} to {USER}"
     assert denial_hint("No access.", "X") == "the call was made with X; its policies must allow it"
+
+
+def test_the_roles_that_callers_may_take_on_are_on_the_allow_list():
+    """The engine's policy holds these fields to the deployment's list; see docs/policy.md."""
+    assert [(i.path, i.prescribed) for i in AwsConnection.identities] == [
+        ("roles.*.arn", ("external_id",)),
+        ("auth.role_arn", ()),
+    ]
+    for identity in AwsConnection.identities:
+        assert identity.path.split(".")[0] in AwsConnection.model_fields

@@ -22,6 +22,8 @@ TABLE: Mapping[str, TableEntry] = MappingProxyType(
         "database": TableEntry("dragoman.cli.database:database", "Show and migrate the gateway's database."),
         "doctor": TableEntry("dragoman.cli.doctor:doctor", "Check adapters step by step, up to a call of one token."),
         "embed": TableEntry("dragoman.cli.embed:embed", "Turn texts into vectors."),
+        "export": TableEntry("dragoman.cli.export:export", "Write this deployment for other systems."),
+        "inference": TableEntry("dragoman.cli.inference:inference", "List, show and apply inference configurations."),
         "keys": TableEntry("dragoman.cli.keys:keys", "Make, list and revoke keys of the gateway."),
         "models": TableEntry("dragoman.cli.models:models", "List the models that can be called, read live."),
         "plugins": TableEntry("dragoman.cli.plugins:plugins", "Show the plugins that loaded and those that failed."),
@@ -31,3 +33,13 @@ TABLE: Mapping[str, TableEntry] = MappingProxyType(
         "usage": TableEntry("dragoman.cli.usage:usage", "Show what was used and what it cost."),
     }
 )
+
+EXPORTS: Mapping[str, TableEntry] = MappingProxyType(
+    {
+        "kubernetes": TableEntry("dragoman.cli.kubernetes:kubernetes", "Print the manifests that run this deployment."),
+    }
+)
+
+#: Groups that take commands of plugins, with ours: an entry point named ``export.acme`` is ``dragoman export acme``.
+#: The root's is named by the empty text.
+OPEN_GROUPS: Mapping[str, Mapping[str, TableEntry]] = MappingProxyType({"": TABLE, "export": EXPORTS})

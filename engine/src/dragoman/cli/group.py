@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from dragoman.cli.commands import TableEntry
+from dragoman.cli.commands import OPEN_GROUPS, TableEntry
 from dragoman.cli.invocation import Invocation
 from dragoman.cli.offered import OfferedCommand, load_offered, offered_commands
 
@@ -35,16 +35,21 @@ class CommandGroup(click.Group):
         write_section(formatter, "Commands", [(name, c.get_short_help_str(UNCUT)) for name, c in commands if c])
 
 
-class RootGroup(CommandGroup):
-    """The command itself. Listing its commands imports none of them, of ours or of a plugin."""
+class OpenGroup(CommandGroup):
+    """A group that takes commands of plugins. Listing its commands imports none of them, of ours or of a plugin.
 
-    def __init__(self, *args: Any, table: Mapping[str, TableEntry], **kwargs: Any) -> None:
+    Args:
+        place: Its key in :data:`~dragoman.cli.commands.OPEN_GROUPS`.
+    """
+
+    def __init__(self, *args: Any, place: str, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.table = table
+        self.place = place
+        self.table: Mapping[str, TableEntry] = OPEN_GROUPS[place]
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Return every name that can be called."""
-        return sorted([*self.table, *(c.name for c in self._offered() if c.problem is None)])
+        return sorted([*self.table, *(c.own_name for c in self._offered() if c.problem is None)])
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """Import one command; raise where a plugin's cannot be used."""
@@ -52,7 +57,7 @@ class RootGroup(CommandGroup):
             module, _, attribute = entry.target.partition(":")
             command: click.Command = getattr(importlib.import_module(module), attribute)
             return command
-        offered = next((c for c in self._offered() if c.name == cmd_name), None)
+        offered = next((c for c in self._offered() if c.own_name == cmd_name), None)
         if offered is None:
             return None
         return load_offered(offered, ctx.ensure_object(Invocation).settings)
@@ -61,8 +66,8 @@ class RootGroup(CommandGroup):
         """Write the list of commands from the table and the distributions' metadata."""
         write_section(formatter, "Commands", [(name, entry.short_help) for name, entry in self.table.items()])
         offered = self._offered()
-        usable = [(c.name, f"from {c.brought_by}") for c in offered if c.problem is None]
-        refused = [(c.name, f"from {c.brought_by}: {c.problem}") for c in offered if c.problem is not None]
+        usable = [(c.own_name, f"from {c.brought_by}") for c in offered if c.problem is None]
+        refused = [(c.own_name, f"from {c.brought_by}: {c.problem}") for c in offered if c.problem is not None]
         write_section(formatter, "Commands of plugins", usable)
         write_section(formatter, "Refused commands of plugins", refused)
 
@@ -78,7 +83,7 @@ class RootGroup(CommandGroup):
         super().invoke(ctx)
 
     def _offered(self) -> list[OfferedCommand]:
-        return offered_commands(reserved=self.table)
+        return offered_commands(self.place)
 
 
 def write_section(formatter: click.HelpFormatter, title: str, rows: Iterable[tuple[str, str]]) -> None:

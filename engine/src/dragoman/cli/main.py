@@ -8,9 +8,8 @@ from collections.abc import Sequence
 
 import click
 
-from dragoman.cli.commands import TABLE
 from dragoman.cli.failures import EXIT_FAILED, EXIT_INTERRUPTED, tell
-from dragoman.cli.group import RootGroup
+from dragoman.cli.group import OpenGroup
 from dragoman.cli.invocation import Invocation
 from dragoman.cli.options import global_options
 from dragoman.cli.output import OutputClosedError, discard_output, prepare_streams
@@ -26,7 +25,7 @@ Settings come from dragoman.toml or config/dragoman.toml, DRAGOMAN_* variables, 
 """
 
 
-@click.group(cls=RootGroup, table=TABLE, epilog=EPILOG, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(cls=OpenGroup, place="", epilog=EPILOG, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="dragoman", prog_name="dragoman", message="%(prog)s %(version)s")
 @global_options
 def root() -> None:

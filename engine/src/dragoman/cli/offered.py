@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 from importlib.metadata import EntryPoint, entry_points
 from typing import TYPE_CHECKING, NamedTuple
 
 import click
 
+from dragoman.cli.commands import OPEN_GROUPS
+from dragoman.cli.options import global_options
 from dragoman.errors import PluginError
 
 if TYPE_CHECKING:
@@ -19,7 +21,10 @@ PLUGIN_GROUP = "dragoman.plugins"
 
 
 class OfferedCommand(NamedTuple):
-    """A plugin's command: the entry point's name is the command's. ``problem`` says why it cannot be called."""
+    """A plugin's command: the entry point's name is the command's. ``problem`` says why it cannot be called.
+
+    A dot in the name stands for a blank: ``export.acme`` is the command ``acme`` of the group ``export``.
+    """
 
     name: str
     distribution: str
@@ -32,20 +37,32 @@ class OfferedCommand(NamedTuple):
         """The distribution and its version, for a person."""
         return f"{self.distribution} {self.version}".strip() or "an unnamed distribution"
 
+    @property
+    def group(self) -> str:
+        """The group that it is in; empty where that is the root, or where there is none that takes commands."""
+        group = self.name.rpartition(".")[0]
+        return group if group in OPEN_GROUPS else ""
 
-def offered_commands(reserved: Collection[str]) -> list[OfferedCommand]:
+    @property
+    def own_name(self) -> str:
+        """What it is called within its group."""
+        return self.name.removeprefix(f"{self.group}.") if self.group else self.name
+
+
+def offered_commands(group: str | None = None) -> list[OfferedCommand]:
     """Return the commands of all installed distributions, sorted by name; those that collide carry the problem.
 
     Args:
-        reserved: Names that are the engine's own.
+        group: One of :data:`~dragoman.cli.commands.OPEN_GROUPS`, for the commands in it; ``None`` = of all.
     """
     found = sorted(entry_points(group=COMMAND_GROUP), key=lambda e: (e.name, e.dist.name if e.dist else ""))
     counts = Counter(entry.name for entry in found)
-    return [_offered(entry, _collision(entry.name, reserved, counts)) for entry in found]
+    offered = [_offered(entry, _collision(entry.name, counts)) for entry in found]
+    return [command for command in offered if group in (None, command.group)]
 
 
 def load_offered(command: OfferedCommand, settings: Callable[[], Settings]) -> click.Command:
-    """Import a plugin's command.
+    """Import a plugin's command, and give it the options that every command takes.
 
     Args:
         command: What to import.
@@ -68,6 +85,8 @@ def load_offered(command: OfferedCommand, settings: Callable[[], Settings]) -> c
         raise PluginError(f"{subject} did not load: {reason}") from error
     if not isinstance(loaded, click.Command):
         raise PluginError(f"{subject} is a {type(loaded).__name__}, not a command of click")
+    if not any("--config" in parameter.opts for parameter in loaded.params):
+        global_options(loaded)
     return loaded
 
 
@@ -76,8 +95,11 @@ def _offered(entry: EntryPoint, problem: str | None) -> OfferedCommand:
     return OfferedCommand(entry.name, name, version, entry, problem)
 
 
-def _collision(name: str, reserved: Collection[str], counts: Counter[str]) -> str | None:
-    if name in reserved:
+def _collision(name: str, counts: Counter[str]) -> str | None:
+    group, _, own_name = name.rpartition(".")
+    if group not in OPEN_GROUPS:
+        return f"dragoman has no group {group!r} that takes commands"
+    if own_name in OPEN_GROUPS[group]:
         return "dragoman has a command of that name"
     if counts[name] > 1:
         return "several plugins bring a command of that name, so none of them is used"

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from dragoman.cli.checking import check
-from dragoman.cli.commands import TABLE
 from dragoman.cli.creating import new
 from dragoman.cli.group import CommandGroup
 from dragoman.cli.invocation import Invocation
@@ -42,7 +41,7 @@ def plugins(ctx: click.Context, invocation: Invocation, /, as_json: bool) -> Non
 
     chosen = invocation.settings().plugins
     found = load_plugins(allow=chosen.allow, block=chosen.block)
-    commands = offered_commands(reserved=TABLE)
+    commands = offered_commands()
     if as_json:
         write_json(_object(found, commands))
     else:

@@ -16,9 +16,10 @@ Examples:
     -H "Content-Type: application/json" \\
     -d '{"model": "local", "messages": [{"role": "user", "content": "Hello"}]}'
 
-OpenAI's clients take http://127.0.0.1:8080/v1 as their base URL and an adapter's name as model; Azure's and DIAL's
-take http://127.0.0.1:8080 as endpoint and an adapter's name as deployment. Ctrl-C or SIGTERM stops it: answers that
-have begun go on for server.grace_s seconds. Requests are logged to stderr, one JSON object a line, without bodies.
+OpenAI's clients take http://127.0.0.1:8080/v1 as their base URL and an adapter's name as model; clients that call
+deployments take http://127.0.0.1:8080 as endpoint and an adapter's name as deployment. Ctrl-C or SIGTERM stops it:
+answers that have begun go on for server.grace_s seconds. Requests are logged to stderr, one JSON object a line, without
+bodies.
 """
 
 

@@ -69,7 +69,7 @@ class Loopback:
     """
 
     def __init__(self) -> None:
-        self._caller = Caller("local", roles=["admin"])
+        self._caller = Caller("this-machine", roles=["admin"])
 
     async def identify(self, exchange: Exchange) -> Caller:
         exchange.client = _peer(exchange)
@@ -84,9 +84,15 @@ class Loopback:
 def presented_credential(headers: Mapping[bytes, bytes]) -> str:
     """Return the key or token of a request; an empty bearer beside a key counts as none.
 
+    A gateway in front that calls us as its adapter presents our key as ``X-Upstream-Key``. That one counts: the others
+    are between it and its own callers (AI DIAL Core sends a key of its own making with each request, its source read
+    2026-11).
+
     Raises:
         Refusal: There is none, or there are two that differ.
     """
+    if upstream_key := headers.get(b"x-upstream-key", b"").strip():
+        return upstream_key.decode("latin-1")
     key = headers.get(b"api-key", b"").strip()
     scheme, _, rest = headers.get(b"authorization", b"").strip().partition(b" ")
     bearer = rest.strip() if scheme.lower() == b"bearer" else b""

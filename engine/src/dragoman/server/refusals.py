@@ -14,6 +14,7 @@ import orjson
 
 from dragoman.errors import (
     AdapterNotFoundError,
+    AddressRefusedError,
     AuthenticationError,
     CallTimeoutError,
     ConflictError,
@@ -120,6 +121,7 @@ _ROWS: tuple[tuple[type[DragomanError], _Row], ...] = (
     (DocumentError, _Row(400, "invalid_settings")),
     (MessageError, _Row(400, "invalid_messages")),
     (ConstraintError, _Row(400, "context_length_exceeded")),
+    (AddressRefusedError, _Row(403, "address_refused")),
     (RefusedError, _Row(400, "unsupported")),
     (ContextOverflowError, _Row(400, "context_length_exceeded")),
     (InvalidRequestError, _Row(400, "invalid_request")),

@@ -38,6 +38,7 @@ def test_a_key_comes_in_either_header(gateway):
         {"api-key": key},
         {"api-key": key, "authorization": "Bearer"},
         {"api-key": key, "authorization": f"Bearer {key}"},
+        {"x-upstream-key": key, "api-key": "per-request-key-of-the-gateway-in-front", "authorization": "Bearer other"},
     ):
         assert ask(gateway, **headers).status_code == 200, headers
 
@@ -51,6 +52,7 @@ def test_a_key_comes_in_either_header(gateway):
         ({"authorization": "Bearer drg_nobody_x"}, 401, "invalid_api_key"),
         ({"api-key": "sk-1"}, 401, "invalid_api_key"),
         ({"api-key": "one", "authorization": "Bearer two"}, 400, "two_credentials"),
+        ({"x-upstream-key": "drg_nobody_x"}, 401, "invalid_api_key"),
         ({"authorization": "Bearer eyJhbGciOiJub25lIn0.e30."}, 401, "invalid_api_key"),
     ],
 )

@@ -1,5 +1,7 @@
 """The extension `dragoman`: try any model or setting without saving it, as far as the policy lets one."""
 
+from importlib.metadata import EntryPoint
+
 import pytest
 
 ASK = {"messages": [{"role": "user", "content": "!model"}]}
@@ -102,3 +104,19 @@ def test_where_calls_go_is_in_no_list(gateway):
                 answer = client.get(path)
                 assert answer.status_code == 200
                 assert "secret-" not in answer.text
+
+
+def test_not_even_an_administrator_reaches_this_machine_through_the_gateway(serve, upstream):
+    plugin = pytest.importorskip("dragoman_openai")
+    found = [EntryPoint("openai", plugin.__name__, "dragoman.plugins")]
+    gateway = serve(stage="dev", found=found)
+    document = {"provider": "openai-compatible", "model": "m", "connection": {"base_url": f"{upstream.url}/v1"}}
+    key = gateway.key("boss", "admin")
+    tried = ask(gateway, key, document, model="-")
+    with gateway.client(key) as admin:
+        saved = admin.put("/api/adapters/inside", json={"document": document}, headers={"if-none-match": "*"})
+    through_saved = ask(gateway, key, {}, model="inside")
+    assert saved.status_code == 201
+    for answer in (tried, through_saved):
+        assert (answer.status_code, answer.json()["error"]["code"]) == (403, "address_refused")
+    assert upstream.connections == 0

@@ -140,6 +140,16 @@ async def test_what_is_saved_before_the_start_is_there_at_the_start(engine, sett
         assert (await engine.resolve("mine")).origins["model"] == "saved revision 1 by alice"
 
 
+async def test_who_saves_finds_it_in_the_engine_when_saving_returns(engine, attached):
+    for number in range(3):
+        await attached.store.save("adapter", "mine", {"model": f"s{number}"}, by="alice")
+        assert await model_of(engine, "mine") == f"s{number}"
+    await attached.store.roll_back("adapter", "mine", 1, by="bob")
+    assert await model_of(engine, "mine") == "s0"
+    await attached.store.delete("adapter", "mine", by="alice")
+    assert await model_of(engine, "mine") == "m1"
+
+
 async def test_an_engine_follows_what_another_process_saves(engine, attached, worker, eventually):
     async def model_is(model):
         return await model_of(engine, "mine") == model

@@ -20,6 +20,7 @@ from sqlalchemy.sql import func
 from dragoman.errors import DragomanError, StateError
 from dragoman.server.state import tables
 from dragoman.server.state.database import Database
+from dragoman.server.state.repeating import Repeating
 
 logger = logging.getLogger("dragoman.state")
 
@@ -62,14 +63,18 @@ class Changes:
         self._refreshed: dict[str, asyncio.Event] = {}
         self._wake = asyncio.Event()
         self._looking = asyncio.Lock()
-        self._task: asyncio.Task[None] | None = None
+        self._watching = Repeating("dragoman-state-changes", self._watch, RETRY_S)
         self._looked_at = time.monotonic()
         #: Why the database cannot be watched just now; ``None``: it can.
         self.problem: str | None = None
 
     def subscribe(self, topic: str, refresh: Refresh) -> None:
-        """Call ``refresh`` after every change under a topic, and once at the start."""
+        """Call ``refresh`` after every change under a topic, and once at the start; in the order of subscribing."""
         self._subscribers.setdefault(topic, []).append(refresh)
+
+    def unsubscribe(self, topic: str, refresh: Refresh) -> None:
+        """Call it no more; one that was never subscribed is no error."""
+        self._subscribers[topic] = [known for known in self._subscribers.get(topic, ()) if known != refresh]
 
     async def watch(self, topic: str) -> AsyncGenerator[None, None]:
         """Yield once at the start, and after every change under a topic, when it has been read; several may be one."""
@@ -90,7 +95,7 @@ class Changes:
             StateError: the database cannot be read.
         """
         await self.look()
-        self._task = asyncio.create_task(self._watch(), name="dragoman-state-changes")
+        self._watching.start(at_once=True)
 
     async def look(self) -> None:
         """Compare the numbers now and refresh what has changed; after a change of one's own, for example."""
@@ -99,7 +104,7 @@ class Changes:
                 rows = (await connection.execute(select(tables.changes.c.topic, tables.changes.c.number))).all()
             for topic, number in rows:
                 if self._seen.get(topic) != number:
-                    for refresh in self._subscribers.get(topic, ()):
+                    for refresh in tuple(self._subscribers.get(topic, ())):
                         await refresh()
                     self._seen[topic] = number
                     self._refreshed.pop(topic, asyncio.Event()).set()
@@ -115,23 +120,27 @@ class Changes:
 
     async def aclose(self) -> None:
         """Stop watching."""
-        if self._task is not None:
-            self._task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._task
+        self._wake.set()
+        await self._watching.aclose()
 
     async def _watch(self) -> None:
+        """Watch until the connection breaks, or until it is time to stop."""
         watch = self._watch_sqlite if self._database.is_sqlite else self._watch_postgresql
-        while True:
-            try:
-                with self._database.told_as_state_error():
-                    await watch()
-            except DragomanError as error:
-                self._tell(error)
-            except Exception as error:
-                logger.exception("watching the database failed; it goes on")
-                self._tell(StateError(f"{type(error).__name__}: {error}"))
-            await asyncio.sleep(RETRY_S)
+        try:
+            with self._database.told_as_state_error():
+                await watch()
+        except DragomanError as error:
+            self._tell(error)
+        except Exception as error:
+            logger.exception("watching the database failed; it goes on")
+            self._tell(StateError(f"{type(error).__name__}: {error}"))
+
+    async def _rest(self, seconds: float) -> None:
+        """Wait until it is time to look again, or something asks for it."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._wake.wait()
+        self._wake.clear()
 
     def _tell(self, error: DragomanError) -> None:
         if self.problem is None:
@@ -147,14 +156,14 @@ class Changes:
         connection = await self._database.dedicated()
         try:
             known = None
-            while True:
+            while not self._watching.is_stopping:
                 version = (await connection.exec_driver_sql("PRAGMA data_version")).scalar_one()
                 if version != known:
                     await self.look()
                     known = version
                 self._looked_at = time.monotonic()
                 self._well()
-                await asyncio.sleep(SQLITE_POLL_S)
+                await self._rest(SQLITE_POLL_S)
         finally:
             await connection.close()
 
@@ -164,14 +173,11 @@ class Changes:
             driver: Any = (await connection.get_raw_connection()).driver_connection
             driver.add_termination_listener(lambda *_: self._wake.set())
             await driver.add_listener(CHANNEL, lambda *_: self._wake.set())
-            while True:
-                self._wake.clear()
+            while not self._watching.is_stopping:
                 if driver.is_closed():
                     raise StateError("the connection that brings notifications was closed")
                 await self.look()
                 self._well()
-                with contextlib.suppress(TimeoutError):
-                    async with asyncio.timeout(POSTGRESQL_POLL_S):
-                        await self._wake.wait()
+                await self._rest(POSTGRESQL_POLL_S)
         finally:
             await connection.close()

@@ -8,15 +8,17 @@ import hashlib
 import logging
 import os
 import time
-from collections.abc import AsyncGenerator, Mapping
-from contextlib import aclosing
+from collections.abc import Mapping
 from pathlib import Path
 
 from dragoman.catalog import Saved
 from dragoman.documents import SUFFIXES
 from dragoman.engine import Engine
 from dragoman.merge import Layer
-from dragoman.server.state.store import ADAPTER, INFERENCE, Revision, Store
+from dragoman.server.state.changes import Changes
+from dragoman.server.state.repeating import Repeating
+from dragoman.server.state.revision import Revision
+from dragoman.server.state.store import ADAPTER, INFERENCE, TOPIC, Store
 
 logger = logging.getLogger("dragoman.state")
 
@@ -25,31 +27,30 @@ YOUNG_S = 2.0
 
 
 class SavedDocuments:
-    """Lays what the store holds over the engine's files, now and after every change by any process."""
+    """Lays what the store holds over the engine's files, now and after every change by any process.
 
-    def __init__(self, engine: Engine, store: Store) -> None:
+    Who saves a document finds it in the engine when saving returns.
+    """
+
+    def __init__(self, engine: Engine, store: Store, changes: Changes) -> None:
         self._engine = engine
         self._store = store
-        self._task: asyncio.Task[None] | None = None
+        self._changes = changes
 
     async def start(self) -> None:
-        """Hand over what is saved now, and go on in the background."""
-        changes = self._store.watch()
-        await anext(changes)
+        """Hand over what is saved now, and go on with every change."""
+        self._changes.subscribe(TOPIC, self._take)
         await self._engine.use_saved(saved_of(self._store))
-        self._task = asyncio.create_task(self._follow(changes), name="dragoman-state-saved")
 
-    async def aclose(self) -> None:
-        """Stop."""
-        await _stop(self._task)
+    def stop(self) -> None:
+        """Follow no further change."""
+        self._changes.unsubscribe(TOPIC, self._take)
 
-    async def _follow(self, changes: AsyncGenerator[None, None]) -> None:
-        async with aclosing(changes):
-            async for _ in changes:
-                try:
-                    await self._engine.use_saved(saved_of(self._store))
-                except Exception:
-                    logger.exception("saved documents could not be taken over; the next change tries again")
+    async def _take(self) -> None:
+        try:
+            await self._engine.use_saved(saved_of(self._store))
+        except Exception:
+            logger.exception("saved documents could not be taken over; the next change tries again")
 
 
 class ConfigurationFiles:
@@ -60,35 +61,34 @@ class ConfigurationFiles:
 
     def __init__(self, engine: Engine, interval_s: float) -> None:
         self._engine = engine
-        self._interval_s = interval_s
         self._known: dict[Path, tuple[os.stat_result, bytes]] = {}
-        self._task: asyncio.Task[None] | None = None
+        self._seen: Mapping[Path, bytes] = {}
+        self._repeating = Repeating("dragoman-state-files", self._look, interval_s) if interval_s else None
         #: Why the files could not be read again at all; ``None``: they could.
         self.problem: str | None = None
 
     async def start(self) -> None:
         """Remember how the files are, and look in the background; not at all where the interval is 0."""
-        if self._interval_s:
-            seen = await asyncio.to_thread(self._contents)
-            self._task = asyncio.create_task(self._watch(seen), name="dragoman-state-files")
+        if self._repeating is not None:
+            self._seen = await asyncio.to_thread(self._contents)
+            self._repeating.start()
 
     async def aclose(self) -> None:
         """Stop."""
-        await _stop(self._task)
+        if self._repeating is not None:
+            await self._repeating.aclose()
 
-    async def _watch(self, seen: Mapping[Path, bytes]) -> None:
-        while True:
-            await asyncio.sleep(self._interval_s)
-            try:
-                found = await asyncio.to_thread(self._contents)
-                if found != seen:
-                    logger.info("the configuration's files have changed and are read again")
-                    await self._engine.reload()
-                seen, self.problem = found, None
-            except Exception as error:
-                if self.problem is None:
-                    logger.exception("the configuration's files could not be read again; what was read before holds")
-                self.problem = f"{type(error).__name__}: {error}"
+    async def _look(self) -> None:
+        try:
+            found = await asyncio.to_thread(self._contents)
+            if found != self._seen:
+                logger.info("the configuration's files have changed and are read again")
+                await self._engine.reload()
+            self._seen, self.problem = found, None
+        except Exception as error:
+            if self.problem is None:
+                logger.exception("the configuration's files could not be read again; what was read before holds")
+            self.problem = f"{type(error).__name__}: {error}"
 
     def _contents(self) -> dict[Path, bytes]:
         """Return a fingerprint of each file's content; a file is read only where its time or size has changed."""
@@ -125,9 +125,3 @@ def _fingerprint(path: Path, known: tuple[os.stat_result, bytes] | None) -> tupl
 
 def _times(found: os.stat_result) -> tuple[int, ...]:
     return found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns
-
-
-async def _stop(task: asyncio.Task[None] | None) -> None:
-    if task is not None:
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)

@@ -8,104 +8,44 @@ microseconds. The hash itself opens nothing, because what is presented is always
 
 from __future__ import annotations
 
-import asyncio
 import datetime as dt
 import hashlib
 import hmac
 import ipaddress
 import logging
-import secrets
 import time
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 from sqlalchemy import RowMapping, and_, bindparam, insert, or_, select, update
 
-from dragoman.errors import KeyRefusedError, NotSavedError
+from dragoman.errors import NotSavedError, StateError
 from dragoman.secret import Secret
 from dragoman.server.state import tables
 from dragoman.server.state.audit import Actor, AuditEntry, record
 from dragoman.server.state.changes import Changes, move
 from dragoman.server.state.database import Database
+from dragoman.server.state.key import (
+    PREFIX,
+    Key,
+    NewKey,
+    checked_expiry,
+    checked_network,
+    checked_roles,
+    new_id,
+    new_secret_key,
+    plain,
+)
+from dragoman.server.state.repeating import Repeating
 from dragoman.server.state.texts import storable
 
 logger = logging.getLogger("dragoman.state")
 
 TOPIC = "keys"
-PREFIX = "drg_"
-ROLES = ("admin", "developer", "user")
-
-_ID_ALPHABET = "abcdefghijkmnpqrstuvwxyz23456789"  # no l, o, 0, 1: ids are read aloud
-_ID_CHARS = 10
-_BASE_62 = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
-_SECRET_CHARS = 43  # 62^43 > 2^256
 _MAX_PRESENTED_CHARS = 200
 #: Seconds by which the time of last use may be late, so that a busy key costs one small write a minute.
 USE_INTERVAL_S = 60
-
-Network = ipaddress.IPv4Network | ipaddress.IPv6Network
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Key:
-    """A key, without its secret.
-
-    Args:
-        id: The public part, by which it is named in logs, lists and the ledger.
-        name: What a person called it.
-        project: What its calls are booked on.
-        roles: Some of :data:`ROLES`.
-        adapters: The adapters it may call; ``None``: all, empty: none.
-        networks: The addresses that it may come from, as CIDR ranges; ``None``: all, empty: none.
-        expires_at: From then on it is refused; ``None``: never.
-        revoked_at: Since then it is refused; ``None``: it is not revoked.
-        last_used_at: Late by up to :data:`USE_INTERVAL_S`; ``None``: never used.
-    """
-
-    id: str
-    name: str
-    project: str
-    roles: tuple[str, ...]
-    adapters: tuple[str, ...] | None = None
-    networks: tuple[str, ...] | None = None
-    created_by: str
-    created_at: dt.datetime
-    expires_at: dt.datetime | None = None
-    revoked_by: str | None = None
-    revoked_at: dt.datetime | None = None
-    last_used_at: dt.datetime | None = None
-    _ranges: tuple[Network, ...] = field(default=(), repr=False, compare=False)
-
-    def allows_adapter(self, name: str) -> bool:
-        """Return whether the key may call the adapter of this name (its own name, not an alias)."""
-        return self.adapters is None or name in self.adapters
-
-    def allows_address(self, address: str) -> bool:
-        """Return whether the key may come from this IP address; text that is none is refused where ranges are set."""
-        if self.networks is None:
-            return True
-        try:
-            found = ipaddress.ip_address(address)
-        except ValueError:
-            return False
-        if isinstance(found, ipaddress.IPv6Address) and found.ipv4_mapped:
-            found = found.ipv4_mapped
-        return any(found in network for network in self._ranges)
-
-    @property
-    def state(self) -> str:
-        """``active``, ``expired`` or ``revoked``."""
-        if self.revoked_at is not None:
-            return "revoked"
-        return "expired" if self.expires_at is not None and self.expires_at <= dt.datetime.now(dt.UTC) else "active"
-
-
-class NewKey(NamedTuple):
-    """A key that was just made; the only time that its secret is there to be shown."""
-
-    key: Key
-    secret: Secret
 
 
 class _Known(NamedTuple):
@@ -127,7 +67,7 @@ class Keys:
         self._known: dict[str, _Known] = {}
         self._used: dict[str, float] = {}
         self._seen = -1
-        self._task: asyncio.Task[None] | None = None
+        self._writing_uses = Repeating("dragoman-state-keys", self._write_uses, USE_INTERVAL_S)
         changes.subscribe(TOPIC, self._refresh)
 
     # --- the hot path --------------------------------------------------------------------------------------------
@@ -178,17 +118,17 @@ class Keys:
         """
         actor = Actor.of(by)
         key = Key(
-            id=_random(_ID_ALPHABET, _ID_CHARS),
-            name=_plain(name, "name"),
-            project=_plain(project, "project"),
-            roles=_checked_roles(roles),
-            adapters=None if adapters is None else tuple(dict.fromkeys(_plain(a, "adapters") for a in adapters)),
-            networks=None if networks is None else tuple(dict.fromkeys(map(_checked_network, networks))),
+            id=new_id(),
+            name=plain(name, "name"),
+            project=plain(project, "project"),
+            roles=checked_roles(roles),
+            adapters=None if adapters is None else tuple(dict.fromkeys(plain(a, "adapters") for a in adapters)),
+            networks=None if networks is None else tuple(dict.fromkeys(map(checked_network, networks))),
             created_by=storable(actor.name, 200),
             created_at=dt.datetime.now(dt.UTC),
-            expires_at=_checked_expiry(expires_at),
+            expires_at=checked_expiry(expires_at),
         )
-        text = f"{PREFIX}{key.id}_{_random(_BASE_62, _SECRET_CHARS)}"
+        text = new_secret_key(key.id)
         values = {column: getattr(key, column) for column in Key.__slots__ if not column.startswith("_")}
         values["hash"] = hashlib.sha256(text.encode()).hexdigest()
         async with self._database.writing() as connection:
@@ -251,14 +191,12 @@ class Keys:
 
     def start(self) -> None:
         """Write down now and then when keys were used last."""
-        self._task = asyncio.create_task(self._write_uses(), name="dragoman-state-keys")
+        self._writing_uses.start()
 
     async def aclose(self) -> None:
         """Write down the last uses and stop."""
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
-        await self.flush()
+        await self._writing_uses.aclose()
+        await self._write_uses()
 
     async def flush(self) -> None:
         """Write down now when keys were used last."""
@@ -275,12 +213,10 @@ class Keys:
             await connection.execute(statement, rows)
 
     async def _write_uses(self) -> None:
-        while True:
-            await asyncio.sleep(USE_INTERVAL_S)
-            try:
-                await self.flush()
-            except Exception as error:  # noqa: BLE001  (a coarse figure; the next minute brings another one)
-                logger.warning("when keys were used last could not be written down: %s", error)
+        try:
+            await self.flush()
+        except StateError as error:  # a coarse figure; the next minute brings another one
+            logger.warning("when keys were used last could not be written down: %s", error)
 
     async def _refresh(self) -> None:
         table = tables.keys
@@ -336,43 +272,3 @@ def _audited(action: str, key: Key, actor: Actor, reason: str | None) -> AuditEn
 
 def _said(value: Any) -> str:
     return value.isoformat() if isinstance(value, dt.datetime) else ",".join(value) or "none"
-
-
-# --- members -----------------------------------------------------------------------------------------------------
-
-
-def _random(alphabet: str, length: int) -> str:
-    return "".join(secrets.choice(alphabet) for _ in range(length))
-
-
-def _plain(text: str, member: str) -> str:
-    if not text.strip() or text != storable(text, 200) or not text.isprintable():
-        raise KeyRefusedError(f"{member}: is not plain text of 1 to 200 characters")
-    return text
-
-
-def _checked_roles(roles: Iterable[str]) -> tuple[str, ...]:
-    given = tuple(dict.fromkeys(roles))
-    unknown = [role for role in given if role not in ROLES]
-    if unknown or not given:
-        what = f"there is no role {unknown[0]!r}" if unknown else "one at least is needed"
-        raise KeyRefusedError(f"roles: {what}", hint=f"there are {', '.join(ROLES)}")
-    return given
-
-
-def _checked_network(text: str) -> str:
-    try:
-        return str(ipaddress.ip_network(text))
-    except ValueError as error:
-        hint = "write for example 203.0.113.0/24 or 2001:db8::/32"
-        raise KeyRefusedError(f"networks: {error}", hint=hint) from None
-
-
-def _checked_expiry(at: dt.datetime | None) -> dt.datetime | None:
-    if at is None:
-        return None
-    if at.tzinfo is None:
-        raise KeyRefusedError("expires_at: has no time zone")
-    if at <= dt.datetime.now(dt.UTC):
-        raise KeyRefusedError(f"expires_at: {at.isoformat()} has passed")
-    return at.astimezone(dt.UTC)

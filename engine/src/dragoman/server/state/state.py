@@ -71,14 +71,15 @@ class State:
         """Let the engine's catalogue follow what is saved, and its configuration's files, from now on."""
         self._files = ConfigurationFiles(engine, self.settings.reload_interval_s)
         await self._files.start()
-        self._saved = SavedDocuments(engine, self.store)
+        self._saved = SavedDocuments(engine, self.store, self.changes)
         await self._saved.start()
 
     async def aclose(self) -> None:
         """Move what is booked, write what is pending, stop the background work and close the connections."""
-        for follower in (self._files, self._saved):
-            if follower is not None:
-                await follower.aclose()
+        if self._files is not None:
+            await self._files.aclose()
+        if self._saved is not None:
+            self._saved.stop()
         await self.changes.aclose()
         await asyncio.gather(self.ledger.aclose(), self.keys.aclose(), return_exceptions=True)
         await self.database.aclose()

@@ -7,9 +7,7 @@ document: numbers only grow, also over a deletion. Every change is in the audit 
 from __future__ import annotations
 
 import datetime as dt
-import json
 from collections.abc import AsyncGenerator, Mapping, Sequence
-from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
@@ -17,11 +15,12 @@ from sqlalchemy import RowMapping, func, insert, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from dragoman.adapter import digest
-from dragoman.errors import DocumentError, NotSavedError, Problem, RevisionConflictError
+from dragoman.errors import NotSavedError, RevisionConflictError
 from dragoman.server.state import tables
 from dragoman.server.state.audit import Actor, AuditEntry, changed_paths, record
 from dragoman.server.state.changes import Changes, move
 from dragoman.server.state.database import Database
+from dragoman.server.state.revision import Revision, check
 from dragoman.server.state.texts import storable
 
 #: The kinds that the engine's catalogue reads.
@@ -29,46 +28,6 @@ ADAPTER = "adapter"
 INFERENCE = "inference"
 
 TOPIC = "documents"
-MAX_NAME_CHARS = 200
-MAX_DOCUMENT_BYTES = 1_000_000
-
-
-@dataclass(frozen=True, slots=True)
-class Revision:
-    """One state of a document, for good.
-
-    Args:
-        kind: ``adapter``, ``inference`` or another one; ``name`` is unique within it.
-        number: 1, 2, 3, …; the highest is the current one.
-        document: The document; that of the revision before, where ``deleted``.
-        digest: The document's fingerprint: equal documents have equal ones.
-        deleted: Whether this revision says that there is no such document any more.
-        saved_by: Who.
-        saved_at: When, in UTC.
-        reason: Why, in their words; ``None`` where they said nothing.
-        restored: The revision that a roll back took the document from.
-    """
-
-    kind: str
-    name: str
-    number: int
-    document: Mapping[str, Any]
-    digest: str
-    deleted: bool
-    saved_by: str
-    saved_at: dt.datetime
-    reason: str | None = None
-    restored: int | None = None
-
-    @property
-    def etag(self) -> str:
-        """The value of HTTP's ``ETag`` for this revision, with its quotes."""
-        return f'"{self.number}-{self.digest}"'
-
-    @property
-    def origin(self) -> str:
-        """What a value's origin is called: ``saved revision 3 by alice``."""
-        return f"saved revision {self.number} by {self.saved_by}"
 
 
 _NONE: Mapping[str, Revision] = MappingProxyType({})
@@ -167,7 +126,7 @@ class Store:
             DocumentError: It is no JSON data, too long, or its name is none.
             StateError: The database cannot be used; nothing was saved.
         """
-        _check(kind, name, document)
+        check(kind, name, document)
         change = _Change(Actor.of(by), reason, expected)
         return await self._write(kind, name, change, document=document)
 
@@ -271,23 +230,6 @@ class _Change(NamedTuple):
     by: Actor
     reason: str | None
     expected: int | None
-
-
-def _check(kind: str, name: str, document: Mapping[str, Any]) -> None:
-    subject = f"{kind} {name[:MAX_NAME_CHARS]!r}"
-    if not name or name != storable(name, MAX_NAME_CHARS) or not name.isprintable():
-        raise DocumentError(subject, [Problem("name", f"is not plain text of 1 to {MAX_NAME_CHARS} characters")])
-    size = len(_json(document, subject))
-    if size > MAX_DOCUMENT_BYTES:
-        raise DocumentError(subject, [Problem("", f"has {size} bytes; {MAX_DOCUMENT_BYTES} are allowed")])
-    digest(document)  # refuses what JSON can say and other programs cannot read, such as lone surrogates
-
-
-def _json(document: Mapping[str, Any], subject: str) -> str:
-    try:
-        return json.dumps(document, allow_nan=False)
-    except (TypeError, ValueError, RecursionError) as error:
-        raise DocumentError(subject, [Problem("", f"cannot be written as JSON: {error}")]) from None
 
 
 def _compare(kind: str, name: str, current: Revision | None, expected: int | None) -> None:

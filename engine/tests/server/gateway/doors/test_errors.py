@@ -52,6 +52,7 @@ def test_a_providers_error_has_a_real_status(gateway, user, name, stream):
     assert not [secret for secret in SECRETS if secret in answer.text]
     (call,) = gateway.calls()
     assert (call["status"], call["error_code"]) == (status, code)
+    assert (call["input_tokens"], call["cost_picos"]) == (None, None)  # nothing was answered
     assert (answer.headers.get("retry-after") == "7") == (name == "limited")
 
 

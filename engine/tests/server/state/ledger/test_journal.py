@@ -80,6 +80,15 @@ def test_a_file_that_was_moved_meanwhile_is_not_taken_over(tmp_path):
     os.close(kept)
 
 
+def test_a_file_that_a_dead_process_did_not_finish_making_is_removed(tmp_path):
+    old, young = tmp_path / "h-1-a.new", tmp_path / "h-2-b.new"
+    for path in (old, young):
+        path.touch()
+    os.utime(old, (1, 1))
+    assert abandoned(tmp_path) == []
+    assert list(tmp_path.iterdir()) == [young]
+
+
 def test_only_this_user_reads_it(tmp_path):
     file = JournalFile.create(tmp_path / "journal")
     assert file.path.stat().st_mode & 0o777 == 0o600

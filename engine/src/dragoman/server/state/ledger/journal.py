@@ -14,6 +14,7 @@ import fcntl
 import logging
 import os
 import socket
+import time
 import zlib
 from collections.abc import Generator
 from dataclasses import dataclass
@@ -28,6 +29,8 @@ SUFFIX = ".journal"
 UNFINISHED = ".new"
 #: Lines that cannot be booked are kept in a file of this suffix, for a person.
 DAMAGED = ".damaged"
+#: Seconds after which a file that was never finished is one whose process died while it made it.
+UNFINISHED_S = 60.0
 
 
 class JournalFile:
@@ -153,9 +156,13 @@ def _unframed(raw: bytes) -> Line:
 
 
 def abandoned(folder: Path) -> list[JournalFile]:
-    """Take over every file that a dead process left, also an unfinished one. Blocks."""
+    """Take over every file that a dead process left, and remove those that it did not finish making. Blocks."""
     if not folder.is_dir():
         return []
+    for path in folder.glob(f"*{UNFINISHED}"):  # empty: nothing is written before the name is the final one
+        with contextlib.suppress(FileNotFoundError):
+            if time.time() - path.stat().st_mtime > UNFINISHED_S:
+                path.unlink()
     found = (JournalFile.take_over(path) for path in sorted(folder.glob(f"*{SUFFIX}")))
     return [file for file in found if file is not None]
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import itertools
 import logging
 from collections.abc import Iterator
@@ -20,6 +19,7 @@ from dragoman.server.state.ledger.insertion import Insertion
 from dragoman.server.state.ledger.journal import JournalFile, abandoned, keep_damaged
 from dragoman.server.state.ledger.record import CallRecord, row_of
 from dragoman.server.state.ledger.usage import UsageQuery, UsageReport, read_usage
+from dragoman.server.state.repeating import Repeating
 from dragoman.settings import StoreSettings
 
 logger = logging.getLogger("dragoman.state")
@@ -38,7 +38,6 @@ class Ledger:
     def __init__(self, database: Database, folder: Path, settings: StoreSettings) -> None:
         self._database = database
         self._folder = folder
-        self._interval_s = settings.ledger_interval_s
         self._sync = settings.ledger_sync
         self._journal: JournalFile | None = None
         self._sealed: list[JournalFile] = []
@@ -46,7 +45,8 @@ class Ledger:
         self._insertion = Insertion(database)
         self._moving = asyncio.Lock()
         self._syncing: asyncio.Task[None] | None = None
-        self._task: asyncio.Task[None] | None = None
+        self._turns = itertools.count(1)
+        self._repeating = Repeating("dragoman-state-ledger", self._move_on, settings.ledger_interval_s)
         #: Why booked calls do not reach the database, or the journal, just now; ``None``: they do.
         self.problem: str | None = None
         #: Lines found torn or damaged since the start, and calls that could be kept nowhere.
@@ -117,14 +117,11 @@ class Ledger:
             await self.flush()
         except StateError as error:
             self._tell(error)
-        self._task = asyncio.create_task(self._move_on(), name="dragoman-state-ledger")
+        self._repeating.start()
 
     async def aclose(self) -> None:
         """Move what is booked and stop. What cannot be moved stays in the journal for the next start."""
-        if self._task is not None:
-            self._task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._task
+        await self._repeating.aclose()
         try:
             await self.flush()
         except StateError as error:
@@ -149,20 +146,18 @@ class Ledger:
                 await self._move_sealed()
 
     async def _move_on(self) -> None:
-        for turn in itertools.count(1):
-            await asyncio.sleep(self._interval_s)
-            try:
-                if self._sync != "off":
-                    await self._force()
-                if turn % LOOK_EVERY == 0:
-                    await self._adopt()
-                await self.flush()
-                self._well()
-            except DragomanError as error:
-                self._tell(error)
-            except Exception as error:
-                logger.exception("moving booked calls into the database failed; the next move tries again")
-                self._tell(error)
+        try:
+            if self._sync != "off":
+                await self._force()
+            if next(self._turns) % LOOK_EVERY == 0:
+                await self._adopt()
+            await self.flush()
+            self._well()
+        except DragomanError as error:
+            self._tell(error)
+        except Exception as error:
+            logger.exception("moving booked calls into the database failed; the next move tries again")
+            self._tell(error)
 
     async def _adopt(self) -> None:
         found = await asyncio.to_thread(abandoned, self._folder)
