@@ -32,7 +32,8 @@ def test_no_view_has_a_serious_violation(new_tab, gateway, axe, scheme):
         page.wait_for_function("document.documentElement.dataset.theme")
         page.screenshot(path=PICTURES / f"{view.replace('/', '-')}-{scheme}.png")
         page.evaluate(axe)
-        result = page.evaluate("axe.run(document, {resultTypes: ['violations']})")
+        only = {} if scheme == "light" else {"runOnly": ["color-contrast"]}  # the rest is the same in both
+        result = page.evaluate("only => axe.run(document, {resultTypes: ['violations'], ...only})", only)
         serious = [v for v in result["violations"] if v["impact"] in ("serious", "critical")]
         if serious:
             found[view] = [(v["id"], [node["html"][:160] for node in v["nodes"][:3]]) for v in serious]
