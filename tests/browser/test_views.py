@@ -44,6 +44,10 @@ def used(page, view):
     """Leave the view as a person sees it who has begun to use it."""
     if view.startswith("edit"):
         page.locator("#verdict").wait_for()
+    if view == "edit/acme-voice":
+        page.locator('[data-path="title"] input').fill("The voice of Acme, louder")
+        page.locator('[data-path="inference.volume"] input[type=text]').fill("9")
+        page.get_by_text("1 set here").nth(1).wait_for()
     if view.startswith("try"):
         page.get_by_label("Message").fill("What is a dragoman?")
         page.get_by_role("button", name="Send").click()

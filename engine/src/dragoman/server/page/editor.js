@@ -441,7 +441,7 @@ class Editor {
 
   textSide() {
     this.drawSide = null;
-    const box = h("textarea", { class: "code", rows: 24, spellcheck: false, "aria-label": "The document as text" });
+    const box = h("textarea", { class: "code", rows: 24, spellcheck: false, "aria-label": "The document as text", placeholder: "Nothing differs yet. What you change in the form appears here." });
     const told = h("div", { class: "linebreak", role: "status" });
     const format = select([["yaml", "YAML"], ["json", "JSON"], ["effective", "Effective (read only)"]], this.format, (value) => { this.format = value; this.showText(true); }, { "aria-label": "Format" });
     let timer, turn = 0;
