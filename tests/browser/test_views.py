@@ -48,6 +48,7 @@ def used(page, view):
         page.locator('[data-path="title"] input').fill("The voice of Acme, louder")
         page.locator('[data-path="inference.volume"] input[type=text]').fill("9")
         page.get_by_text("1 set here").nth(1).wait_for()
+        page.evaluate("scrollTo(0, 0)")
     if view.startswith("try"):
         page.get_by_label("Message").fill("What is a dragoman?")
         page.get_by_role("button", name="Send").click()
