@@ -19,7 +19,7 @@ nox.options.error_on_external_run = True
 nox.options.sessions = ["lint", "types", "floors", "tests", "plugins", "build"]
 
 ENGINE = Path("engine")
-ENGINE_WITH_ALL = "./engine[langchain,postgresql,server,testing]"
+ENGINE_WITH_ALL = "./engine[langchain,postgresql,server,telemetry,testing]"
 PLUGINS = {path.parent.name: path.parent for path in sorted(Path("plugins").glob("*/pyproject.toml"))}
 SOURCES = [str(folder / "src") for folder in (ENGINE, *PLUGINS.values())]
 TOOLS = nox.project.load_toml("pyproject.toml")
@@ -128,6 +128,27 @@ def bench(session: nox.Session) -> None:
     """Measure CPU per call and per stream beside the peers, each in an environment of its own; bench/RESULTS.md."""
     session.install("uv")
     session.run("python", "bench/run.py", *session.posargs)
+
+
+@nox.session
+def bench_gateway(session: nox.Session) -> None:
+    """Measure the gateway beside LiteLLM's proxy and a bare forwarder; writes bench/RESULTS-gateway.md."""
+    session.install("uv")
+    session.run("python", "bench/gateway.py", *session.posargs)
+
+
+@nox.session
+def acceptance(session: nox.Session) -> None:
+    """Let clients that others wrote use `dragoman serve`, each in an environment of its own. JavaScript needs npm."""
+    session.install("pytest", "pytest-asyncio", "uv", "./engine[server,testing]", "./plugins/local", "./plugins/openai")
+    session.run("pytest", "tests/acceptance", *session.posargs, env={"RUN_ACCEPTANCE": "1"})
+
+
+@nox.session
+def load(session: nox.Session) -> None:
+    """Lean on the gateway: slow clients in numbers, connections dropped, kill -9; nothing may grow or be lost."""
+    session.install("pytest", "pytest-asyncio", "./engine[server,telemetry,testing]", "./plugins/openai")
+    session.run("pytest", "tests/load", *session.posargs, env={"RUN_LOAD": "1"})
 
 
 @nox.session

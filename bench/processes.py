@@ -27,6 +27,11 @@ _ENVIRONMENT = {
 }
 
 
+def child_environment() -> dict[str, str]:
+    """Return the whole environment of a contender."""
+    return dict(_ENVIRONMENT)
+
+
 def cores() -> tuple[int, int] | None:
     """Return the contenders' core and the upstream's; ``None`` where the system cannot pin a process."""
     if not hasattr(os, "sched_getaffinity"):

@@ -256,6 +256,8 @@ class Call:
                 usage=response.usage if response else None,
                 finish_reason=response.finish_reason if isinstance(response, Response) else None,
                 error_code=getattr(error, "code", type(error).__name__) if phase == "error" else None,
+                response_model=response.model if response else None,
+                response_id=response.response_id if response else None,
             )
         )
 

@@ -112,6 +112,19 @@ class PrivilegedChange(NamedTuple):
     changes: tuple[Change, ...]
 
 
+class EngineFigures(NamedTuple):
+    """What the engine has counted.
+
+    ``waiting`` is how many calls wait for one of ``limits.max_concurrency`` slots, by provider. Credentials are counted
+    where they are obtained from somebody, such as STS or a token endpoint; a key that is only looked up is not.
+    """
+
+    waiting: Mapping[str, int]
+    secret_readings: int
+    credentials_acquired: int
+    credentials_failed: int
+
+
 class Engine:
     """Calls models through adapters.
 
@@ -472,6 +485,8 @@ class Engine:
     @property
     def plugins(self) -> Plugins:
         """The plugins that loaded and those that failed. Discovers them on first use."""
+        if self._plugins is not None:  # each call asks several times: without the lock
+            return self._plugins
         with self._loading:
             if self._plugins is None:
                 chosen = self.settings.plugins
@@ -489,6 +504,17 @@ class Engine:
     async def catalog(self) -> Catalog:
         """Return which adapters and inference configurations there are, and what failed to become one."""
         return (await self._current()).catalog
+
+    def figures(self) -> EngineFigures:
+        """Return what is counted for whoever watches this process. Call it on the loop that makes the calls."""
+        sessions = self._open.get(asyncio.get_running_loop())
+        caches = (self._context.cache, self._checked_context.cache)
+        return EngineFigures(
+            waiting=sessions.waiting() if sessions is not None else {},
+            secret_readings=self._secrets.readings if self._secrets is not None else 0,
+            credentials_acquired=sum(cache.acquired for cache in caches),
+            credentials_failed=sum(cache.failed for cache in caches),
+        )
 
     async def reload(self) -> Catalog:
         """Read secrets, adapters and inference configurations anew; calls in progress keep what they began with.
@@ -544,8 +570,10 @@ class Engine:
         request = ChatRequest(messages, resolved.settings, tools, choice, asked.stream)
         refuse_undeclared(resolved, request)
         async with await self._lease(resolved) as lease:
-            with self._redacting():
-                request, reports = await apply_constraints(resolved, request, lease.session)
+            reports: tuple[Report, ...] = ()
+            if resolved.adapter.constraints is not None:
+                with self._redacting():
+                    request, reports = await apply_constraints(resolved, request, lease.session)
             session = lease.session if streams(resolved) else WholeAnswers(lease.session)
             yield await self._plan(resolved, lease, session, request, reports=reports, observe=asked.wanted.observe)
 
@@ -669,8 +697,9 @@ class Engine:
         return self._providers.setdefault(description.kind, provider)
 
     def _observers(self, own: Observe | None) -> Observe | None:
-        if not self.plugins.observers or own is None:
-            return own or (self._observe if self.plugins.observers else None)
+        all_calls = self._observe if self.plugins.observers else None
+        if all_calls is None or own is None:
+            return own or all_calls
 
         def both(call: CallObservation) -> None:
             own(call)
@@ -822,10 +851,10 @@ class _Context:
     def __init__(self, engine: Engine, transports: TransportPool, cache: CredentialCache) -> None:
         self._engine = engine
         self._transports = transports
-        self._cache = cache
+        self.cache = cache
 
     async def secret(self, name: str) -> Secret:
-        return await self._engine.secrets.get(name)
+        return await (await self._engine._store()).get(name)
 
     def codec_session(self, codec: Codec, authorizer: Authorizer, *, tls: Tls | None = None) -> Session:
         return CodecSession(codec, self._line(authorizer, tls))
@@ -837,7 +866,7 @@ class _Context:
         return RerankSession(codec, self._line(authorizer, tls))
 
     def _line(self, authorizer: Authorizer, tls: Tls | None) -> Line:
-        return Line(authorizer, self._transports, self._cache, tls=tls)
+        return Line(authorizer, self._transports, self.cache, tls=tls)
 
     def payload(self, target: Target) -> Payload:
         from dragoman.mapping import compile_payload
@@ -859,7 +888,7 @@ class _Context:
         return await transport.send(request, limits)
 
     async def credentials(self, authorizer: Authorizer) -> Credentials:
-        return await self._cache.get(authorizer)
+        return await self.cache.get(authorizer)
 
     async def run_blocking(self, function: Callable[A, T], *args: A.args, **kwargs: A.kwargs) -> T:
         return await self._engine.run_blocking(function, *args, **kwargs)

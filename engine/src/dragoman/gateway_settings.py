@@ -104,6 +104,10 @@ class ServerSettings(Group):
     write_timeout_s: float = Field(60, gt=0, description="how long a client may take nothing of its answer")
     grace_s: float = Field(30, ge=0, description="how long answers may go on after a stop was asked for")
 
+    log_bodies: bool = Field(
+        False, description="debugging only: the log holds what callers send and are sent, up to 16 KiB of each"
+    )
+
     @field_validator("trusted_proxies")
     @classmethod
     def _networks(cls, networks: list[str]) -> list[str]:

@@ -908,3 +908,5 @@ class CallObservation(NamedTuple):
     usage: Usage | None = None
     finish_reason: str | None = None
     error_code: str | None = None
+    response_model: str | None = None
+    response_id: str | None = None

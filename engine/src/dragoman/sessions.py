@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import importlib
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from collections.abc import AsyncGenerator, Callable
 from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import replace
+from typing import Literal
 
 from dragoman.errors import PluginError
 from dragoman.events import Event, Report, Response, Usage, replay
@@ -52,15 +53,32 @@ class WholeAnswers(Session):
 _Key = tuple[str, int | None]
 
 
+class Slots(asyncio.Semaphore):
+    """A bound on calls at a time that knows how many wait for a slot."""
+
+    waiting = 0
+
+    async def acquire(self) -> Literal[True]:
+        """Take a slot, as soon as there is one."""
+        if not self.locked():
+            return await super().acquire()
+        self.waiting += 1
+        try:
+            return await super().acquire()
+        finally:
+            self.waiting -= 1
+
+
 class Lease:
     """A session with the slots that bound its concurrency. Calls hold it as a context, any number at a time."""
 
-    __slots__ = ("_is_retired", "_users", "session", "slots")
+    __slots__ = ("_is_retired", "_users", "provider", "session", "slots")
 
-    def __init__(self, session: Session, max_concurrency: int | None) -> None:
+    def __init__(self, session: Session, max_concurrency: int | None, provider: str) -> None:
         self.session = session
+        self.provider = provider
         self.slots: AbstractAsyncContextManager[None] = (
-            nullcontext() if max_concurrency is None else asyncio.Semaphore(max_concurrency)
+            nullcontext() if max_concurrency is None else Slots(max_concurrency)
         )
         self._users = 0
         self._is_retired = False
@@ -95,11 +113,19 @@ class OpenSessions:
         key = (resolved.target_key, bound)
         while (lease := self._leases.get(key)) is None:
             if len(self._leases) < MAX_OPEN_SESSIONS:
-                self._leases[key] = Lease(open_session(), bound)
+                self._leases[key] = Lease(open_session(), bound, resolved.target.provider)
             else:
                 await self._leases.popitem(last=False)[1].retire()
         self._leases.move_to_end(key)
         return lease
+
+    def waiting(self) -> Counter[str]:
+        """Return how many calls wait for a slot, by provider."""
+        counted: Counter[str] = Counter()
+        for lease in self._leases.values():
+            if isinstance(lease.slots, Slots):
+                counted[lease.provider] += lease.slots.waiting
+        return counted
 
     async def aclose(self) -> None:
         """Close every session; one that a call still holds is closed when that call is over."""

@@ -198,6 +198,22 @@ class NetworkSettings(_Group):
         return entries
 
 
+class TelemetrySettings(_Group):
+    """Spans and metrics of the gateway's calls, through OpenTelemetry; ``OTEL_*`` variables say where they go."""
+
+    enabled: bool = Field(False, description="whether calls have spans and metrics; needs the extra `telemetry`")
+    propagate_to: list[str] = Field(
+        [], description="hosts that are sent a call's traceparent, such as llm.internal:8000; none = no provider is"
+    )
+
+    @field_validator("propagate_to")
+    @classmethod
+    def _every_entry_is_a_host(cls, entries: list[str]) -> list[str]:
+        for entry in entries:
+            AllowedHost.of(entry)
+        return entries
+
+
 class SettingOrigin(NamedTuple):
     """One setting: its dotted name, its value in JSON form, and where the value came from.
 
@@ -239,6 +255,7 @@ class Settings(BaseSettings):
     network: NetworkSettings = Field(NetworkSettings(), description="where calls may go that API callers address")
     policy: PolicySettings = Field(PolicySettings(), description="what callers may change")
     server: ServerSettings = Field(ServerSettings(), description="what `dragoman serve` listens on and bears")
+    telemetry: TelemetrySettings = Field(TelemetrySettings(), description="spans and metrics through OpenTelemetry")
     store: StoreSettings = Field(StoreSettings(), description="where the gateway keeps what it saves and books")
 
     _file: Path | None = PrivateAttr(None)

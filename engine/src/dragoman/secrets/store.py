@@ -75,6 +75,11 @@ class SecretStore:
         """Grows whenever what the sources bring has changed; 0 before the first reading."""
         return self._state.snapshot.revision if self._state else 0
 
+    @property
+    def readings(self) -> int:
+        """How often the sources were read."""
+        return self._state.number if self._state else 0
+
     def redact(self, text: str) -> str:
         """Return the text with ``***`` wherever a value stood that this store knows or has known."""
         return self._redactor.redact(text)

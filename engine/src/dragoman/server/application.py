@@ -18,6 +18,7 @@ from dragoman.server.gateway import Gateway
 from dragoman.server.logs import RequestLog
 from dragoman.server.state import AuditEntry, State
 from dragoman.server.tokens import Tokens
+from dragoman.server.tracing import Tracing
 from dragoman.settings import Settings
 
 logger = logging.getLogger("dragoman.server")
@@ -49,7 +50,8 @@ class Application:
         self.engine = Engine(settings, plugins=plugins, audit=self._audit)
         self.state: State | None = None
         self.gateway: Gateway | None = None
-        self._log = RequestLog(requests_to)
+        self._log = RequestLog(requests_to, self.redact)
+        self._tracing: Tracing | None = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Take one of ASGI's connections."""
@@ -73,13 +75,22 @@ class Application:
         await self.engine.run_blocking(lambda: self.engine.secrets)
         self.state = await State.open(self.settings, self.engine.secrets)
         await self.state.attach(self.engine)
+        if self.settings.telemetry.enabled:
+            self._tracing = await self.engine.run_blocking(Tracing, self.settings.telemetry)
         self.gateway = Gateway(
-            self.engine, self.state, self._authenticator(self.state), settings=self.settings.server, log=self._log
+            self.engine,
+            self.state,
+            self._authenticator(self.state),
+            settings=self.settings.server,
+            log=self._log,
+            telemetry=self._tracing.telemetry if self._tracing else None,
         )
 
     async def aclose(self) -> None:
         """Let nobody in any more, and write and close everything."""
         self.gateway = None
+        if self._tracing is not None:
+            await asyncio.to_thread(self._tracing.close)
         await self.engine.aclose()
         if self.state is not None:
             await self.state.aclose()

@@ -6,7 +6,7 @@ import asyncio
 import logging
 from collections.abc import Callable
 from types import TracebackType
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 from dragoman.adapter import Operation
 from dragoman.errors import DragomanError, PolicyError
@@ -14,10 +14,14 @@ from dragoman.events import NO_USAGE, Usage
 from dragoman.policy import Caller
 from dragoman.provider import CallObservation
 from dragoman.resolve import Resolved
+from dragoman.server.auditing import audit_refusal
 from dragoman.server.exchange import ClientGoneError, Exchange
-from dragoman.server.metrics import Metrics
+from dragoman.server.metrics import Labels, Metrics
 from dragoman.server.refusals import Refusal, refusal_of
-from dragoman.server.state import AuditEntry, CallRecord, State, cost_of
+from dragoman.server.state import CallRecord, State, cost_of
+
+if TYPE_CHECKING:
+    from dragoman.telemetry import CallSpan, Telemetry
 
 logger = logging.getLogger("dragoman.server")
 
@@ -29,21 +33,33 @@ CLIENT_GONE = 499
 class Call:
     """A call, as a context around all of it: from the body's first byte to the answer's last.
 
-    ``resolved`` is set once it is known; ``usage`` says what was used so far, whenever it is asked, from the answer's
-    first piece on; ``sent`` what a call used at least that its client gave up before.
+    ``resolved`` is what :meth:`begin` was given; ``usage`` says what was used so far, whenever it is asked, from the
+    answer's first piece on; ``sent`` what a call used at least that its client gave up before.
     """
 
     __slots__ = (
-        "_attempts", "_caller", "_exchange", "_is_booked", "_is_gone", "_metrics", "_operation", "_state", "_watcher",
-        "first_token_s", "resolved", "sent", "usage",
+        "_attempts", "_caller", "_exchange", "_is_booked", "_is_gone", "_labels", "_metrics", "_operation", "_span",
+        "_state", "_telemetry", "_watcher", "first_token_s", "resolved", "sent", "usage",
     )  # fmt: skip
 
-    def __init__(self, exchange: Exchange, caller: Caller, operation: Operation, *, state: State, metrics: Metrics):
+    def __init__(
+        self,
+        exchange: Exchange,
+        caller: Caller,
+        operation: Operation,
+        *,
+        state: State,
+        metrics: Metrics,
+        telemetry: Telemetry | None,
+    ) -> None:
         self._exchange = exchange
         self._caller = caller
         self._operation: Operation = operation
         self._state = state
         self._metrics = metrics
+        self._telemetry = telemetry
+        self._span: CallSpan | None = None
+        self._labels: Labels | None = None
         self._watcher: asyncio.Task[None] | None = None
         self._is_gone = False
         self._is_booked = False
@@ -77,8 +93,23 @@ class Call:
         self.tell(error, refusal)
         self.book(self._exchange.status or refusal.status, refusal.code)
         if isinstance(error, PolicyError):
-            await self._audit_refusal(error)
+            request_id = self._exchange.request_id
+            await audit_refusal(self._state, self._caller, error, action="call.override", request_id=request_id)
         raise refusal from error
+
+    def begin(self, resolved: Resolved, *, is_saved: bool) -> Resolved:
+        """Take what is called, and return it.
+
+        Args:
+            resolved: The adapter with all that the caller adds.
+            is_saved: Whether its name is one of the catalogue's; another one is the caller's own and no label.
+        """
+        self.resolved = resolved
+        self._exchange.adapter = resolved.name
+        name = (resolved.name if is_saved else None) or UNSAVED
+        self._labels = (name, resolved.target.provider, self._operation)
+        self._metrics.begun(self._labels)
+        return resolved
 
     def watch_client(self) -> None:
         """From here on, cancel the call as soon as its client goes away. The body must have been read."""
@@ -92,8 +123,21 @@ class Call:
         task.cancel()
 
     def observe(self, call: CallObservation) -> None:
-        """Take the number of attempts from what the engine tells."""
+        """Take the number of attempts from what the engine tells, and let the call's span begin and end."""
         self._attempts = call.attempts
+        if self._telemetry is not None:
+            self._trace(call, self._telemetry)
+
+    def _trace(self, call: CallObservation, telemetry: Telemetry) -> None:
+        exchange = self._exchange
+        if self._span is None:
+            headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in exchange.headers.items()}
+            about = {"dragoman.request_id": exchange.request_id}
+            if self._caller.project is not None:
+                about["dragoman.project"] = self._caller.project
+            self._span = telemetry.observer(headers, about)
+        self._span(call)
+        exchange.trace_id = self._span.trace_id
 
     def has_begun(self) -> None:
         """Take the time: the first piece of the answer is there."""
@@ -143,8 +187,10 @@ class Call:
             bytes_out=exchange.bytes_out,
         )
         self._state.ledger.append(record)
+        if self._labels is not None:
+            self._metrics.left(self._labels)
         self._metrics.ended(
-            (exchange.adapter or UNSAVED, target.provider if target else "", self._operation),
+            self._labels or (UNSAVED, "", self._operation),
             status=status,
             error_code=error_code,
             duration_s=duration_s,
@@ -156,19 +202,3 @@ class Call:
     async def settled(self) -> None:
         """Wait until the booking is on the disk, where the deployment asks for it."""
         await self._state.ledger.synced()
-
-    async def _audit_refusal(self, error: PolicyError) -> None:
-        entry = AuditEntry(
-            actor=self._caller.name,
-            action="call.override",
-            subject=error.subject,
-            outcome="refused",
-            paths=tuple(problem.path for problem in error.problems),
-            key_id=self._caller.key_id,
-            reason=str(error),
-            request_id=self._exchange.request_id,
-        )
-        try:
-            await self._state.audit.append(entry)
-        except DragomanError as failure:
-            logger.error("request %s: the audit log cannot be written: %s", self._exchange.request_id, failure)

@@ -27,19 +27,43 @@ STREAM_HEADERS: list[Header] = [
 ]
 
 
+#: What is kept of a body for the log.
+MAX_KEPT_BYTES = 16 * 1024
+
+
 class ClientGoneError(Exception):
     """The client went away before its answer was complete."""
+
+
+class Bodies:
+    """The beginning of what a client sent and was sent."""
+
+    __slots__ = ("answer", "request")
+
+    def __init__(self) -> None:
+        self.request = b""
+        self.answer = b""
+
+    def take_request(self, body: bytes) -> None:
+        """Keep the beginning of a body."""
+        self.request = body[:MAX_KEPT_BYTES]
+
+    def take_answer(self, piece: bytes) -> None:
+        """Keep a piece of the answer, as far as there is room."""
+        self.answer += piece[: MAX_KEPT_BYTES - len(self.answer)]
 
 
 class Exchange:
     """A request as it comes, and the answer as it goes.
 
     ``caller`` is there once the request was let in; ``error_code`` and the counts are what log and ledger are told.
+    ``bodies`` is set where the deployment's log holds them.
     """
 
     __slots__ = (
-        "_receive", "_send", "adapter", "bytes_in", "bytes_out", "caller", "client", "error_code", "extra_headers",
-        "headers", "method", "path", "request_id", "scope", "started", "started_at", "status",
+        "_receive", "_send", "adapter", "bodies", "bytes_in", "bytes_out", "caller", "client", "error_code",
+        "extra_headers", "headers", "method", "path", "request_id", "scope", "started", "started_at", "status",
+        "trace_id",
     )  # fmt: skip
 
     def __init__(self, scope: Scope, receive: Receive, send: Send, request_id: str) -> None:
@@ -60,6 +84,8 @@ class Exchange:
         self.bytes_in = 0
         self.bytes_out = 0
         self.extra_headers: list[Header] = []
+        self.trace_id: str | None = None
+        self.bodies: Bodies | None = None
 
     # --- the request ---------------------------------------------------------------------------------------------
 
@@ -79,6 +105,8 @@ class Exchange:
         except TimeoutError:
             raise Refusal(408, "request_timeout", f"the body did not come within {timeout_s:g} s") from None
         self.bytes_in = len(body)
+        if self.bodies is not None:
+            self.bodies.take_request(body)
         return body
 
     async def _whole_body(self, max_bytes: int) -> bytes:
@@ -125,8 +153,8 @@ class Exchange:
     async def answer(self, status: int, body: bytes, headers: Iterable[Header] = (JSON,)) -> None:
         """Send a whole answer."""
         await self.begin(status, [(b"content-length", str(len(body)).encode()), *headers])
-        self.bytes_out = len(body)
-        await self._send({"type": "http.response.body", "body": body, "more_body": False})
+        self.bytes_out = 0
+        await self.end(body)
 
     async def refuse(self, refusal: Refusal) -> None:
         """Send an error."""
@@ -142,11 +170,15 @@ class Exchange:
     async def write(self, piece: bytes) -> None:
         """Send a piece of a stream."""
         self.bytes_out += len(piece)
+        if self.bodies is not None:
+            self.bodies.take_answer(piece)
         await self._send({"type": "http.response.body", "body": piece, "more_body": True})
 
     async def end(self, piece: bytes = b"") -> None:
         """Send a stream's last piece."""
         self.bytes_out += len(piece)
+        if self.bodies is not None:
+            self.bodies.take_answer(piece)
         await self._send({"type": "http.response.body", "body": piece, "more_body": False})
 
     @property

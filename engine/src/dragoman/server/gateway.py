@@ -8,7 +8,7 @@ import os
 import time
 from collections.abc import Awaitable, Callable
 from contextlib import aclosing
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import orjson
 
@@ -26,11 +26,15 @@ from dragoman.server.doors.chat_answer import chat_answer
 from dragoman.server.doors.chat_request import ChatAsked, read_chat
 from dragoman.server.doors.chat_stream import DONE, ChatFrames
 from dragoman.server.doors.texts import embed_answer, read_embed, read_rerank, rerank_answer
-from dragoman.server.exchange import STREAM_HEADERS, ClientGoneError, Exchange, Receive, Scope, Send
-from dragoman.server.logs import RequestLog
+from dragoman.server.exchange import STREAM_HEADERS, Bodies, ClientGoneError, Exchange, Receive, Scope, Send
+from dragoman.server.logs import RequestLog, current_exchange
 from dragoman.server.metrics import CONTENT_TYPE, Metrics
 from dragoman.server.refusals import RETRY_AFTER_S, Refusal, refusal_of
 from dragoman.server.state import State
+from dragoman.server.static import is_page, send_file
+
+if TYPE_CHECKING:
+    from dragoman.telemetry import Telemetry
 
 logger = logging.getLogger("dragoman.server")
 
@@ -48,6 +52,7 @@ class Gateway:
         authenticator: Tells who calls.
         settings: What the server bears.
         log: Where requests are logged.
+        telemetry: Makes spans and metrics of calls; ``None``: nobody asked for them.
     """
 
     def __init__(
@@ -58,6 +63,7 @@ class Gateway:
         *,
         settings: ServerSettings,
         log: RequestLog,
+        telemetry: Telemetry | None = None,
     ) -> None:
         self.engine = engine
         self.state = state
@@ -65,12 +71,14 @@ class Gateway:
         self.log = log
         self._authenticator = authenticator
         self._settings = settings
+        self._telemetry = telemetry
         self._in_flight = 0
         #: Ids are unique without asking the system for randomness each time; nothing rests on their being secret.
         self._id_prefix = os.urandom(8).hex()
         self._count = itertools.count()
         self._control: Door | None = None
         self.metrics.watch_in_flight(lambda: self._in_flight)
+        self.metrics.watch_engine(engine.figures)
         self._doors: dict[tuple[str, str], Door] = {
             ("POST", "/v1/chat/completions"): self._chat,
             ("POST", "/v1/embeddings"): self._embed,
@@ -91,6 +99,9 @@ class Gateway:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
         exchange = Exchange(scope, receive, send, f"req_{self._id_prefix}{next(self._count):08x}")
+        if self._settings.log_bodies and not exchange.path.startswith("/api"):  # which shows new keys
+            exchange.bodies = Bodies()
+        current_exchange.set(exchange)
         self._in_flight += 1
         try:
             await self._answer(exchange)
@@ -106,6 +117,9 @@ class Gateway:
         if self._in_flight > self._settings.max_concurrency:
             self.metrics.refused("overloaded")
             raise Refusal(503, "overloaded", "the gateway is busy", retry_after_s=RETRY_AFTER_S)
+        if is_page(exchange.method, exchange.path):
+            await send_file(exchange)
+            return
         door, name = self._find(exchange)
         try:
             caller = exchange.caller = await self._authenticator.identify(exchange)
@@ -159,7 +173,7 @@ class Gateway:
     # --- calls ---------------------------------------------------------------------------------------------------
 
     def _call(self, exchange: Exchange, caller: Caller, operation: Operation) -> Call:
-        return Call(exchange, caller, operation, state=self.state, metrics=self.metrics)
+        return Call(exchange, caller, operation, state=self.state, metrics=self.metrics, telemetry=self._telemetry)
 
     async def _body(self, exchange: Exchange) -> dict[str, Any]:
         return await exchange.json_object(self._settings.max_body_bytes, self._settings.body_timeout_s)
@@ -168,8 +182,7 @@ class Gateway:
         async with self._call(exchange, caller, "chat") as call:
             asked = await read_chat(self.engine, await self._body(exchange), name)
             call.watch_client()
-            call.resolved = resolved = await asked.asked.resolve(self.engine, caller)
-            exchange.adapter = resolved.name
+            resolved = call.begin(await asked.asked.resolve(self.engine, caller), is_saved=asked.asked.is_saved)
             exchange.extra_headers += asked.asked.headers()
             request = ChatRequest(asked.messages, resolved.settings, asked.tools)
             call.sent = lambda: estimate_input(request)
@@ -232,8 +245,7 @@ class Gateway:
             body = await self._body(exchange)
             asked, texts, written = await read_embed(self.engine, body, name)
             call.watch_client()
-            call.resolved = resolved = await asked.resolve(self.engine, caller)
-            exchange.adapter = resolved.name
+            resolved = call.begin(await asked.resolve(self.engine, caller), is_saved=asked.is_saved)
             exchange.extra_headers += asked.headers()
             response = await self.engine.embed(resolved, texts, purpose=body.get("purpose"), observe=call.observe)
             call.usage = lambda: response.usage
@@ -246,8 +258,7 @@ class Gateway:
             body = await self._body(exchange)
             asked, query, documents, top_n = await read_rerank(self.engine, body, name)
             call.watch_client()
-            call.resolved = resolved = await asked.resolve(self.engine, caller)
-            exchange.adapter = resolved.name
+            resolved = call.begin(await asked.resolve(self.engine, caller), is_saved=asked.is_saved)
             exchange.extra_headers += asked.headers()
             response = await self.engine.rerank(resolved, query, documents, top_n=top_n, observe=call.observe)
             call.usage = lambda: response.usage

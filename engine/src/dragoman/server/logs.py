@@ -1,4 +1,4 @@
-"""Structured logs: one JSON object a line, with the request's id, never with a body.
+"""Structured logs: one JSON object a line, with the request's id; bodies only where `server.log_bodies` asks for them.
 
 Lines of requests are gathered and written a few times a second, so that a busy server does not pay a system call for
 each of them.
@@ -11,6 +11,7 @@ import datetime as dt
 import logging
 import sys
 from collections.abc import Callable
+from contextvars import ContextVar
 from typing import Any, BinaryIO
 
 import orjson
@@ -19,6 +20,9 @@ from dragoman.server.exchange import Exchange
 
 FLUSH_S = 0.25
 MAX_HELD_BYTES = 64 * 1024
+
+#: The request that the running task answers.
+current_exchange: ContextVar[Exchange | None] = ContextVar("dragoman_current_exchange", default=None)
 
 
 class JsonFormatter(logging.Formatter):
@@ -36,6 +40,11 @@ class JsonFormatter(logging.Formatter):
             "logger": record.name,
             "message": record.getMessage(),
         }
+        exchange = current_exchange.get()
+        if exchange is not None:
+            line["request_id"] = exchange.request_id
+            if exchange.trace_id is not None:
+                line["trace_id"] = exchange.trace_id
         if record.exc_info:
             line["exception"] = self.formatException(record.exc_info)
         return self._redact(orjson.dumps(line, default=str).decode())
@@ -53,10 +62,16 @@ def log_to_stderr(redact: Callable[[str], str], *, debug: bool) -> None:
 
 
 class RequestLog:
-    """One line for each request."""
+    """One line for each request.
 
-    def __init__(self, stream: BinaryIO | None) -> None:
+    Args:
+        stream: Where the lines go; ``None``: nowhere.
+        redact: Takes known secret values out of bodies, where the deployment asks for bodies.
+    """
+
+    def __init__(self, stream: BinaryIO | None, redact: Callable[[str], str]) -> None:
         self._stream = stream
+        self._redact = redact
         self._held: list[bytes] = []
         self._held_bytes = 0
         self._timer: asyncio.TimerHandle | None = None
@@ -83,6 +98,11 @@ class RequestLog:
             "adapter": exchange.adapter,
             "error_code": exchange.error_code,
         }
+        if exchange.trace_id is not None:
+            line["trace_id"] = exchange.trace_id
+        if exchange.bodies is not None:
+            line["request_body"] = self._redact(exchange.bodies.request.decode("utf-8", "replace"))
+            line["answer_body"] = self._redact(exchange.bodies.answer.decode("utf-8", "replace"))
         data = orjson.dumps(line, option=orjson.OPT_APPEND_NEWLINE)
         self._held.append(data)
         self._held_bytes += len(data)

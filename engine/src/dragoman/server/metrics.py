@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections import Counter as Tally
+from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.exposition import generate_latest
 
+from dragoman.engine import EngineFigures
 from dragoman.events import Usage
 
 CONTENT_TYPE = b"text/plain; version=0.0.4; charset=utf-8"
 #: From fast refusals to long answers, in seconds.
 BUCKETS_S = (0.01, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600)
 _LABELS = ("adapter", "provider", "operation")
+Labels = tuple[str, str, str]
 
 
 class _Series(NamedTuple):
@@ -25,6 +29,21 @@ class _Series(NamedTuple):
     tokens_out: Any
     tokens_cached: Any
     tokens_reasoning: Any
+
+
+class _Looked:
+    """What is looked up when somebody asks, instead of being counted with each call."""
+
+    def __init__(self, look: Callable[[], Iterator[Metric]]) -> None:
+        self._look = look
+
+    def describe(self) -> Iterator[Metric]:
+        """Describe nothing: the names are ours alone."""
+        return iter(())
+
+    def collect(self) -> Iterator[Metric]:
+        """Return the figures of this moment."""
+        return self._look()
 
 
 class Metrics:
@@ -49,12 +68,27 @@ class Metrics:
         self._retries = Counter("dragoman_retries", "Attempts at the provider beyond the first", _LABELS, **named)
         self._in_flight = Gauge("dragoman_in_flight", "Requests in progress", **named)
         self._refused = Counter("dragoman_refused", "Requests that were not let in", ("code",), **named)
-        self._series: dict[tuple[str, str, str], _Series] = {}
+        self._series: dict[Labels, _Series] = {}
         self._ends: dict[tuple[str, str, str, str], Any] = {}
+        self._running: Tally[Labels] = Tally()
+        self._figures: Callable[[], EngineFigures] | None = None
+        self.registry.register(_Looked(self._look))
 
     def watch_in_flight(self, count: Callable[[], float]) -> None:
         """Ask this function for the requests in progress, whenever somebody looks."""
         self._in_flight.set_function(count)
+
+    def watch_engine(self, figures: Callable[[], EngineFigures]) -> None:
+        """Ask this function for what the engine has counted, whenever somebody looks."""
+        self._figures = figures
+
+    def begun(self, labels: Labels) -> None:
+        """Count a call that is under way; ``labels`` are adapter, provider and operation."""
+        self._running[labels] += 1
+
+    def left(self, labels: Labels) -> None:
+        """Count that a call is under way no more."""
+        self._running[labels] -= 1
 
     def refused(self, code: str) -> None:
         """Count a request that was not let in."""
@@ -62,7 +96,7 @@ class Metrics:
 
     def ended(
         self,
-        labels: tuple[str, str, str],
+        labels: Labels,
         *,
         status: int,
         error_code: str | None,
@@ -98,7 +132,31 @@ class Metrics:
         """Return every figure in Prometheus' text format."""
         return generate_latest(self.registry)
 
-    def _open(self, labels: tuple[str, str, str]) -> _Series:
+    def _look(self) -> Iterator[Metric]:
+        running = GaugeMetricFamily("dragoman_calls_in_flight", "Calls under way", labels=_LABELS)
+        for labels, count in self._running.items():
+            running.add_metric(labels, count)
+        yield running
+        if self._figures is None:
+            return
+        figures = self._figures()
+        queue = GaugeMetricFamily(
+            "dragoman_queue", "Calls that wait for a slot of limits.max_concurrency", labels=("provider",)
+        )
+        for provider, count in figures.waiting.items():
+            queue.add_metric((provider,), count)
+        yield queue
+        yield CounterMetricFamily(
+            "dragoman_secret_refreshes", "Readings of the secret sources", value=figures.secret_readings
+        )
+        refreshes = CounterMetricFamily(
+            "dragoman_credential_refreshes", "Credentials obtained for providers", labels=("outcome",)
+        )
+        refreshes.add_metric(("ok",), figures.credentials_acquired)
+        refreshes.add_metric(("failed",), figures.credentials_failed)
+        yield refreshes
+
+    def _open(self, labels: Labels) -> _Series:
         kinds = (self._tokens.labels(*labels, kind) for kind in ("input", "output", "cached_input", "reasoning"))
         series = _Series(self._duration.labels(*labels), self._first.labels(*labels), *kinds)
         self._series[labels] = series

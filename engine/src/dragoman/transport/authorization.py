@@ -60,6 +60,9 @@ class CredentialCache:
         self._held: dict[Hashable, _Held] = {}
         self._not_kept: set[Hashable] = set()
         self._flights: dict[tuple[asyncio.AbstractEventLoop, Hashable], _Flight] = {}
+        #: Credentials that were acquired, and attempts that failed; keys that are only looked up do not count.
+        self.acquired = 0
+        self.failed = 0
 
     async def get(self, authorizer: Authorizer) -> Credentials:
         """Return credentials that are valid now; raise what the authorizer raises, or a time-out after 60 s."""
@@ -128,11 +131,13 @@ class CredentialCache:
         try:
             async with asyncio.timeout(ACQUIRE_TIMEOUT_S) as deadline:
                 credentials = await authorizer.acquire()
+            self.acquired += 1
             if self._flights.get(key) is not flight:  # forgotten meanwhile: good for those who wait, not for keeping
                 return credentials
             return self._keep(key[1], credentials)
-        except TimeoutError:
-            if not deadline.expired():
+        except Exception as error:
+            self.failed += 1
+            if not isinstance(error, TimeoutError) or not deadline.expired():
                 raise
             raise CallTimeoutError(
                 f"credentials could not be obtained within {ACQUIRE_TIMEOUT_S:g} s", phase="total"

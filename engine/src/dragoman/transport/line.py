@@ -12,6 +12,7 @@ from dragoman.provider import Authorizer, Credentials, Tls, WireReply, WireReque
 from dragoman.transport.authorization import CredentialCache
 from dragoman.transport.pool import TransportPool
 from dragoman.transport.retry import retry_after_s
+from dragoman.transport.tracing import outgoing_trace
 
 if TYPE_CHECKING:
     from dragoman.transport.http import Transport
@@ -47,7 +48,9 @@ class Line:
     async def signed(self, wire: WireRequest) -> tuple[WireRequest, Credentials]:
         """Return the request with its credentials, and the credentials."""
         credentials = await self._credentials.get(self._authorizer)
-        return self._authorizer.sign(wire, credentials), credentials
+        signed = self._authorizer.sign(wire, credentials)
+        trace = outgoing_trace.get()
+        return (signed if trace is None else trace.added_to(signed)), credentials
 
     async def send(self, wire: WireRequest, limits: Limits, read_error: ReadError) -> WireReply:
         """Sign and send a request and return its 2xx reply whole; raise the error of any other."""

@@ -1,8 +1,11 @@
 """A gateway on loopback, driven by real clients; its models are an upstream that the test scripts, and a plugin."""
 
 import asyncio
+import io
+import json
 import logging
 import threading
+import time
 from concurrent.futures import Future
 
 import httpx
@@ -158,7 +161,8 @@ class Served:
     """A gateway that runs in a thread of its own, on a loop of its own, as a process would."""
 
     def __init__(self, settings, plugins, *, no_auth=False):
-        self.application = Application(settings, no_auth=no_auth, plugins=plugins)
+        self.requests = io.BytesIO()
+        self.application = Application(settings, no_auth=no_auth, plugins=plugins, requests_to=self.requests)
         self._socket = _listen(settings.server.host, 0)
         self.url = f"http://127.0.0.1:{self._socket.getsockname()[1]}"
         self._server = Server(_config(self.application, settings))
@@ -207,6 +211,15 @@ class Served:
 
         return self.run(read())
 
+    def logged(self):
+        """Return the lines of the requests that are over, oldest first."""
+
+        async def flush():
+            self.application._log.flush()
+
+        self.run(flush())
+        return [json.loads(line) for line in self.requests.getvalue().splitlines()]
+
     def audited(self):
         """Return the audit log, newest first."""
         return self.run(self.application.state.audit.query()).entries
@@ -225,6 +238,19 @@ def module_of_plugin():
     import sys
 
     return lambda: sys.modules["plugin_under_test_scripted"]
+
+
+@pytest.fixture
+def until():
+    """Wait for a condition of another thread: ``until(lambda: …)``."""
+
+    def wait(condition):
+        ends = time.monotonic() + PATIENCE_S
+        while not condition():
+            assert time.monotonic() < ends
+            time.sleep(0.01)
+
+    return wait
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ import pytest
 from botocore.config import Config
 from dragoman.errors import DocumentError, ProtocolError, RateLimitedError, UnsupportedError
 from dragoman.testing.upstream import Reply
-from dragoman_aws.bedrock.texts.families import EMBED_FAMILIES, EMBED_FAMILY_OF
+from dragoman_aws.bedrock.embed_families import EMBED_FAMILIES, EMBED_FAMILY_OF
 
 from ..edge import Admitted  # noqa: TID252  (the tests are no package that could be installed)
 from .test_recordings import recordings

@@ -44,6 +44,11 @@ class Asked:
     unknown: dict[str, Any] = field(default_factory=dict)
     left_out: list[str] = field(default_factory=list)
 
+    @property
+    def is_saved(self) -> bool:
+        """Whether the name is one of the catalogue's, and not one that the caller made up."""
+        return isinstance(self.adapter, str) and "name" not in (self.override or {})
+
     async def resolve(self, engine: Engine, caller: Caller) -> Resolved:
         """Return what is called: the adapter with all that the caller adds and may add."""
         if self.unknown:

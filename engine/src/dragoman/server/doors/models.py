@@ -40,7 +40,16 @@ async def show_deployment(engine: Engine, caller: Caller, name: str) -> dict[str
 
 
 def _deployment(name: str) -> dict[str, Any]:
-    return {"id": name, "model": name, "object": "deployment", "owner": "dragoman", "status": "succeeded"}
+    return {
+        "id": name,
+        "model": name,
+        "object": "deployment",
+        "owner": "dragoman",
+        "status": "succeeded",
+        "created_at": CREATED,
+        "updated_at": CREATED,
+        "scale_settings": {"scale_type": "standard"},
+    }
 
 
 async def _usable(engine: Engine, caller: Caller) -> list[Entry]:

@@ -12,8 +12,8 @@ from typing import Annotated, Any, Literal
 from dragoman.plugin import DEPLOYMENT_ONLY, Connection, Shown
 from pydantic import AfterValidator, Field
 
+from dragoman_aws.bedrock.embed_families import EMBED_FAMILIES
 from dragoman_aws.bedrock.families import FAMILIES, SETTINGS
-from dragoman_aws.bedrock.texts.families import EMBED_FAMILIES
 from dragoman_aws.identity.connection import Address, AwsConnection, AwsDefaultAuth, BedrockAuth
 
 #: Those that chat, then those that embed.

@@ -6,10 +6,11 @@ import os
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, ParamSpec, Protocol, TypeVar
 
+from dragoman.errors import DocumentError, Problem
 from dragoman.plugin import Target
 from dragoman.secret import Secret
 
-from dragoman_aws.identity.connection import BedrockApiKeyAuth
+from dragoman_aws.identity.connection import AwsConnection, BedrockApiKeyAuth
 from dragoman_aws.identity.identity import Identity
 from dragoman_aws.identity.region import choose_region, partition
 
@@ -59,6 +60,9 @@ class Account:
         *,
         max_attempts: int = MAX_ATTEMPTS,
     ) -> None:
+        if not isinstance(target.connection, AwsConnection):
+            problem = Problem("provider", f"{target.provider} is not called as an identity of AWS")
+            raise DocumentError("account", [problem])
         self.region = region or choose_region(target.connection, os.environ).name
         self.partition = partition(self.region)
         self.identity = Identity.of(target, self.region)
@@ -136,8 +140,14 @@ class Account:
     async def _given(self) -> tuple[Any, Secret | None]:
         store = await self._deployment.run_blocking(lambda: self._deployment.secrets)
         if isinstance(self.identity.auth, BedrockApiKeyAuth):
-            return None, await store.get(self._target.credentials["api_key"])
+            return None, await store.get(self._api_key())
         return self.identity.keys_from({n: await store.get(s) for n, s in self.identity.secrets.items()}), None
+
+    def _api_key(self) -> str:
+        if name := self._target.credentials.get("api_key"):
+            return name
+        problem = Problem("credentials.api_key", "is missing", "name the secret that holds it")
+        raise DocumentError(f"provider {self._target.provider}", [problem])
 
     def _make(self, service: str, given: Any, api_key: Secret | None) -> Any:
         from dragoman_aws.identity.clients import Clients  # in the thread: importing botocore takes long

@@ -15,6 +15,7 @@ from dragoman_aws.profiles.invokables import Invokable
 from dragoman_aws.profiles.limits import check
 
 ACTIVE = "ACTIVE"
+APPLICATION = "APPLICATION"
 KIND = "application-inference-profile"
 #: The longest pause between two looks at a profile that is not active yet, and the first one.
 FIRST_POLL_S, LONGEST_POLL_S = 0.5, 5.0
@@ -40,7 +41,7 @@ class ApplicationProfile:
     tags: Mapping[str, str] | None = None
     created_at: str | None = None
     updated_at: str | None = None
-    type: str = "APPLICATION"
+    type: str = APPLICATION
 
     @property
     def base_model(self) -> str | None:
@@ -65,9 +66,9 @@ class ApplicationProfiles:
     async def list(self, progress: Progress | None = None) -> list[ApplicationProfile]:
         """Return all of them, without their tags."""
         rows = await self.account.pages(
-            "list_inference_profiles", "inferenceProfileSummaries", progress, typeEquals="APPLICATION"
+            "list_inference_profiles", "inferenceProfileSummaries", progress, typeEquals=APPLICATION
         )
-        return [_profile(row) for row in rows]
+        return [_profile(row) for row in rows if row.get("type") == APPLICATION]
 
     async def get(self, reference: str) -> ApplicationProfile:
         """Return a profile with its tags.
@@ -214,7 +215,7 @@ def _profile(row: Mapping[str, Any], tags: Mapping[str, str] | None = None) -> A
         tags=tags,
         created_at=_stamp(row.get("createdAt")),
         updated_at=_stamp(row.get("updatedAt")),
-        type=row.get("type", "APPLICATION"),
+        type=row.get("type", APPLICATION),
     )
 
 

@@ -13,6 +13,8 @@ from dragoman_aws.profiles import facts
 from dragoman_aws.profiles.account import Account, Progress
 from dragoman_aws.profiles.invokables import Invokable
 
+SYSTEM_DEFINED = "SYSTEM_DEFINED"
+
 
 @dataclass(frozen=True)
 class CrossRegionInferenceProfile:
@@ -112,9 +114,9 @@ async def discover(account: Account, progress: Progress | None = None) -> list[C
     The models' ARNs say where requests go from this region; the rest of a profile's routes is what shipped facts say.
     """
     rows = await account.pages(
-        "list_inference_profiles", "inferenceProfileSummaries", progress, typeEquals="SYSTEM_DEFINED"
+        "list_inference_profiles", "inferenceProfileSummaries", progress, typeEquals=SYSTEM_DEFINED
     )
-    return [from_summary(row, account.region) for row in rows]
+    return [from_summary(row, account.region) for row in rows if row.get("type") == SYSTEM_DEFINED]
 
 
 def from_summary(row: Mapping[str, Any], region: str) -> CrossRegionInferenceProfile:

@@ -13,9 +13,9 @@ from dragoman_aws.bedrock.converse.encode import encode_body
 from dragoman_aws.bedrock.converse.reports import reports_on
 from dragoman_aws.bedrock.converse.settings import Dialect
 from dragoman_aws.bedrock.converse.stream import ConverseStreamDecoder
+from dragoman_aws.bedrock.embed_families import EMBED_FAMILIES
 from dragoman_aws.bedrock.errors import error_of
 from dragoman_aws.bedrock.families import family_of
-from dragoman_aws.bedrock.texts.families import EMBED_FAMILIES
 from dragoman_aws.eventstream import EventStream
 
 __all__ = ["ConverseCodec", "Dialect", "dialect_of"]

@@ -22,9 +22,9 @@ from dragoman.plugin import (
 
 from dragoman_aws.bedrock.address import model_url
 from dragoman_aws.bedrock.converse.settings import filled, leaves, merge
+from dragoman_aws.bedrock.embed_families import TEXTS, EmbedFamily, Template
 from dragoman_aws.bedrock.errors import REQUEST_ID_HEADER, error_of
 from dragoman_aws.bedrock.invoke.envelope import add_endpoint_kwargs, latency_of, usage_of_headers
-from dragoman_aws.bedrock.texts.families import TEXTS, EmbedFamily, Template
 from dragoman_aws.bedrock.texts.vectors import READERS
 
 JSON = "application/json"

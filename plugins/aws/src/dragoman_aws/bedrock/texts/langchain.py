@@ -14,8 +14,8 @@ from dragoman.plugin import CallSettings, LangChainContext, Target
 
 from dragoman_aws.bedrock.address import endpoint_of
 from dragoman_aws.bedrock.converse.settings import filled, merge
+from dragoman_aws.bedrock.embed_families import EMBED_FAMILIES
 from dragoman_aws.bedrock.langchain import NO_KEYS, client_for, langchain_aws
-from dragoman_aws.bedrock.texts.families import EMBED_FAMILIES
 from dragoman_aws.bedrock.texts.open import agent_endpoint_of, embed_family_of, model_arn
 from dragoman_aws.bedrock.texts.rerank import MAX_DOCUMENTS
 from dragoman_aws.identity.region import choose_region

@@ -9,7 +9,7 @@ from dragoman.plugin import Context, Session, Target
 
 from dragoman_aws.bedrock.address import endpoint_of
 from dragoman_aws.bedrock.connection import BedrockConnection
-from dragoman_aws.bedrock.texts.families import EMBED_FAMILIES, EMBED_FAMILY_OF
+from dragoman_aws.bedrock.embed_families import EMBED_FAMILIES, EMBED_FAMILY_OF
 from dragoman_aws.bedrock.texts.invoke import FamilyEmbedCodec, Invocation, MappedEmbedCodec, MappedRerankCodec
 from dragoman_aws.bedrock.texts.rerank import BedrockRerankCodec
 from dragoman_aws.identity.authorizer import authorizer
