@@ -39,6 +39,7 @@ from dragoman.messages import (
 )
 from dragoman.plugins import Plugins, load_plugins
 from dragoman.policy import Caller, Change, Policy, Rights
+from dragoman.prompts import Prompts, Values, render
 from dragoman.provider import (
     Authorizer,
     CallObservation,
@@ -146,6 +147,7 @@ class Engine:
     ) -> None:
         self.settings = settings or Settings()
         self.adapters = Adapters(self)
+        self.prompts = Prompts(self)
         self.policy = Policy(self.settings.stage, self.settings.policy)
         self._audit = audit
         self._loading = threading.RLock()
@@ -346,6 +348,34 @@ class Engine:
         asked = _to_rerank(_Wanted(adapter, override, inference, caller, None), query, documents, top_n)
         async with self._planned_texts(asked) as plan:
             return await self._dry_first(plan)
+
+    async def prompt(
+        self,
+        name: str,
+        variables: Values | None = None,
+        *,
+        variant: str | None = None,
+        adapter: AdapterLike | None = None,
+        **inference: Any,
+    ) -> Response:
+        """Ask with a prompt.
+
+        Args:
+            name: The prompt's.
+            variables: A value for each of its variables.
+            variant: Which one; ``None`` = the default one.
+            adapter: Asks this one instead of the variant's.
+            inference: Settings of this call, over the variant's.
+
+        Raises:
+            MessageError: There is no such prompt or variant, a variable has no value, or a value has no variable.
+            DragomanError: As in :meth:`chat`.
+        """
+        rendered = render(await self.prompts.get(name), variables or {}, variant)
+        settings = {**rendered.inference, **inference}
+        asked = rendered.adapter if adapter is None else adapter
+        override = {"inference": settings} if settings else None
+        return await self.chat(asked, rendered.messages, tools=rendered.tools, override=override)
 
     async def resolve(
         self,
