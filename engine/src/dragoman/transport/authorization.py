@@ -60,7 +60,7 @@ class CredentialCache:
         self._held: dict[Hashable, _Held] = {}
         self._not_kept: set[Hashable] = set()
         self._flights: dict[tuple[asyncio.AbstractEventLoop, Hashable], _Flight] = {}
-        #: Credentials with an expiry that were acquired, and attempts that failed; keys that are looked up do not count.
+        #: Credentials with an expiry that were acquired, and failed attempts; keys that are looked up do not count.
         self.acquired = 0
         self.failed = 0
 
