@@ -25,7 +25,11 @@ SOURCES = [str(folder / "src") for folder in (ENGINE, *PLUGINS.values())]
 TOOLS = nox.project.load_toml("pyproject.toml")
 
 #: The modules of the engine that a plugin may import; ARCHITECTURE.md says the same.
-PUBLIC = ("plugin", "errors", "messages", "events", "secret", "adapter", "provider", "hookspecs", "testing")
+#: `cli.plugin` is for the commands that a plugin brings.
+PUBLIC = (
+    *("plugin", "errors", "messages", "events", "secret", "adapter", "provider", "hookspecs", "testing"),
+    "cli.plugin",
+)
 
 #: The newcomer's first question, asked of what `build` has built.
 FIRST_COMMAND = ["chat", "Tell me about iterators"]

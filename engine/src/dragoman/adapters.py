@@ -44,6 +44,29 @@ class Listing:
     failures: tuple[Failure, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class ConfigurationSummary:
+    """An inference configuration: its settings in the one spelling that is printed, and where it comes from."""
+
+    name: str
+    description: str | None
+    settings: Mapping[str, Any]
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
+class ConfigurationUse:
+    """An adapter that uses an inference configuration from now on.
+
+    ``path`` is its file, ``None`` where nothing was written; ``overruled`` are the settings of the configuration that
+    the adapter itself, or what lies over it, says otherwise.
+    """
+
+    document: Mapping[str, Any]
+    path: Path | None
+    overruled: tuple[str, ...]
+
+
 class _Resolving(Protocol):
     settings: Settings
 
@@ -132,6 +155,41 @@ class Adapters:
         )
         return resolve(catalog, self._engine.plugins, name)
 
+    async def configurations(self) -> tuple[ConfigurationSummary, ...]:
+        """Return every inference configuration that holds, by name; the others are among the listing's failures."""
+        catalog = await self._engine.catalog()
+        return tuple(_configuration(catalog, name) for name in sorted(catalog.configurations))
+
+    async def configuration(self, name: str) -> ConfigurationSummary:
+        """Return an inference configuration; raise ``DocumentError`` with the names that there are, where it is not."""
+        catalog = await self._engine.catalog()
+        catalog.configuration(name)
+        return _configuration(catalog, name)
+
+    async def use_configuration(self, adapter: str, name: str, *, write: bool = True) -> ConfigurationUse:
+        """Let an adapter use an inference configuration, in its file; what the adapter says itself stays over it.
+
+        Args:
+            adapter: A name or alias; one that is predefined gets a file that says nothing else.
+            name: Of the configuration.
+            write: ``False`` checks all of it and writes nothing.
+
+        Raises:
+            DocumentError: There is no such configuration, or the adapter does not hold with it: a setting that its
+                provider does not know, or that is outside of its model's range.
+        """
+        catalog = await self._engine.catalog()
+        settings = catalog.configuration(name).document["inference"]
+        entry = catalog.find(adapter)
+        written = next((layer.document for layer in entry.layers if layer.origin.startswith("file ")), {})
+        inference = {**(written.get("inference") or {}), "configuration": name}
+        document = {**({} if written else {"version": 1}), **written, "name": entry.name, "inference": inference}
+        changed = catalog.with_written(Layer("document", document))
+        effective = resolve(changed, self._engine.plugins, entry.name).document.get("inference", {})
+        overruled = tuple(sorted(s for s, value in settings.items() if effective.get(s) != value))
+        path = await self.save(document, force=True) if write else None
+        return ConfigurationUse(document, path, overruled)
+
     async def _summary(self, entry: Entry, default: str | None) -> AdapterSummary:
         problem, resolved = None, None
         try:
@@ -153,6 +211,18 @@ class Adapters:
 
     def _failed_plugins(self) -> tuple[Failure, ...]:
         return tuple(Failure(f"plugin {failed.name}", failed.reason) for failed in self._engine.plugins.failed)
+
+
+def _configuration(catalog: Catalog, name: str) -> ConfigurationSummary:
+    layer = catalog.configurations[name]
+    source = next((str(p) for p, d in catalog.files.items() if _names(p, d, layer, name)), layer.origin)
+    return ConfigurationSummary(name, catalog.descriptions.get(name), layer.document["inference"], source)
+
+
+def _names(path: Path, document: Mapping[str, Any], layer: Layer, name: str) -> bool:
+    """Return whether a configuration was read from a file; adapters are files as well, and may have its name."""
+    own = document.get("name", path.stem) == name and not {"provider", "base"} & set(document)
+    return own and SAVED_AS not in layer.origin
 
 
 def _write(folder: Path, name: str, document: Mapping[str, Any] | Adapter) -> Path:

@@ -6,6 +6,7 @@ A catalogue is a snapshot. It holds sparse documents as they were written; :mod:
 from __future__ import annotations
 
 import difflib
+import re
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
@@ -86,7 +87,8 @@ class Catalog:
     """A snapshot of the adapters and the inference configurations, and of what failed to become one.
 
     ``connections`` holds, by provider, the layer that the settings put under every adapter of it; ``files`` what each
-    good file said, as it was read; ``alias_failures`` are among the ``failures``.
+    good file said, as it was read; ``alias_failures`` are among the ``failures``. ``descriptions`` are those of
+    inference configurations, by name.
     """
 
     entries: Mapping[str, Entry] = field(default_factory=dict)
@@ -96,6 +98,7 @@ class Catalog:
     connections: Mapping[str, Layer] = field(default_factory=dict)
     files: Mapping[Path, Mapping[str, Any]] = field(default_factory=dict)
     alias_failures: tuple[Failure, ...] = ()
+    descriptions: Mapping[str, str] = field(default_factory=dict)
 
     def find(self, name: str) -> Entry:
         """Return the adapter of that name or alias.
@@ -119,6 +122,7 @@ class Catalog:
     def with_saved(self, saved: Saved) -> Catalog:
         """Return the catalogue with these saved documents over it; one of them that does not hold is a failure."""
         entries, configurations, failures = dict(self.entries), dict(self.configurations), list(self.failures)
+        descriptions = dict(self.descriptions)
         for name, layer in saved.adapters.items():
             try:
                 written = _saved_adapter(name, layer)
@@ -135,8 +139,10 @@ class Catalog:
                 failures.append(Failure(f"{layer.origin} of inference configuration {name}", _join(error.problems)))
             else:
                 configurations[name] = written
+                descriptions |= _description(name, layer.document)
         entries = {name: entries[name] for name in sorted(entries)}
-        return _with_aliases(replace(self, entries=entries, configurations=configurations, failures=tuple(failures)))
+        changed = replace(self, entries=entries, configurations=configurations, failures=tuple(failures))
+        return _with_aliases(replace(changed, descriptions=descriptions))
 
     def reverted(self, path: Path, document: Mapping[str, Any], reason: str) -> Catalog:
         """Return the catalogue with what a file said before in the place of what it says now, and why."""
@@ -149,7 +155,8 @@ class Catalog:
             layers = tuple(Layer(origin, document) if x.origin == origin else x for x in self.entries[name].layers)
             return _with_aliases(replace(kept, entries={**self.entries, name: Entry(name, layers)}))
         before = _configuration(dict(document), f"inference configuration {name}")
-        return replace(kept, configurations={**self.configurations, name: before})
+        descriptions = {**self.descriptions, **_description(name, document)}
+        return replace(kept, configurations={**self.configurations, name: before}, descriptions=descriptions)
 
     def configuration(self, name: str) -> Layer:
         """Return a named inference configuration, as a layer whose document has one member, ``inference``."""
@@ -199,6 +206,7 @@ class _Gathering:
         self.predefined: dict[str, Layer] = {}
         self.written: dict[str, Layer] = {}
         self.configurations: dict[str, Layer] = {}
+        self.descriptions: dict[str, str] = {}
         self.connections: dict[str, Layer] = {}
         self.failures: list[Failure] = []
 
@@ -270,6 +278,7 @@ class _Gathering:
                 layer = _configuration(dict(document), f"inference configuration {name}")
             self.good[path] = document
             self.configurations[name] = layer
+            self.descriptions |= _description(name, document)
 
     def _before(self, path: Path, where: str, reason: str) -> dict[str, Any] | None:
         """Tell of a bad file, and return what it said when it was good; ``None`` where it never was."""
@@ -290,6 +299,7 @@ class _Gathering:
                 failures=tuple(self.failures),
                 connections=self.connections,
                 files=self.good,
+                descriptions=self.descriptions,
             )
         )
 
@@ -323,13 +333,16 @@ def _saved_adapter(name: str, layer: Layer) -> Layer:
 
 
 def _configuration(document: dict[str, Any], origin: str) -> Layer:
-    """Return an inference configuration as a layer.
+    """Return an inference configuration as a layer. Settings may be spelt ``topP`` as well; they become ``top_p``.
 
     Raises:
         DocumentError: It does not hold.
     """
-    document.pop("description", None)
     document.pop("name", None)
+    description = document.pop("description", None)
+    if description is not None and not isinstance(description, str):
+        raise DocumentError(origin, [Problem("description", "is no text")])
+    document = _in_one_spelling(document, origin)
     if "configuration" in document:
         raise DocumentError(origin, [Problem("configuration", "cannot name another configuration")])
     try:
@@ -337,6 +350,21 @@ def _configuration(document: dict[str, Any], origin: str) -> Layer:
     except ValidationError as error:
         raise DocumentError(origin, problems_of(error, document)) from None
     return Layer(origin, {"inference": document})
+
+
+def _in_one_spelling(document: Mapping[str, Any], origin: str) -> dict[str, Any]:
+    spelt: dict[str, Any] = {}
+    for name, value in document.items():
+        setting = re.sub(r"(?<=[a-z0-9])[A-Z]", lambda found: f"_{found[0].lower()}", name)
+        if setting in spelt:
+            raise DocumentError(origin, [Problem(setting, "is given twice, in two spellings", f"keep {setting}")])
+        spelt[setting] = value
+    return spelt
+
+
+def _description(name: str, document: Mapping[str, Any]) -> dict[str, str]:
+    described = document.get("description")
+    return {name: described} if isinstance(described, str) else {}
 
 
 def _with_aliases(catalog: Catalog) -> Catalog:

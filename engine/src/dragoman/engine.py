@@ -11,10 +11,10 @@ import weakref
 from collections import OrderedDict
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import aclosing, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Generic, NamedTuple, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, NamedTuple, ParamSpec, TypeVar
 
 import orjson
 
@@ -45,6 +45,7 @@ from dragoman.provider import (
     CallSettings,
     ChatRequest,
     Codec,
+    Context,
     Credentials,
     EmbedCodec,
     EmbedPayload,
@@ -73,6 +74,10 @@ from dragoman.transport.authorization import CredentialCache
 from dragoman.transport.codec_session import CodecSession, EmbedSession, RerankSession
 from dragoman.transport.line import Line
 from dragoman.transport.pool import TransportPool
+
+if TYPE_CHECKING:
+    from dragoman.inspection import CheckStep
+    from dragoman.listing import Listed
 
 logger = logging.getLogger("dragoman")
 
@@ -392,11 +397,66 @@ class Engine:
         with self._redacting():
             return await self.run_blocking(build_model, build, resolved.settings, context, resolved.description.kind)
 
+    # --- looking at it -----------------------------------------------------------------------------------------------
+
+    async def check(
+        self,
+        adapter: AdapterLike | None,
+        override: Mapping[str, Any] | None = None,
+        *,
+        caller: Caller | None = None,
+    ) -> AsyncGenerator[CheckStep, None]:
+        """Yield the steps of a check, from the document to a call of one token; the first failed one is the last.
+
+        It sends requests: one to the root of the provider's address, those of the provider's own steps, and the call.
+        The arguments are those of :meth:`resolve`; nothing is raised that the adapter or its provider is at fault for.
+        """
+        from dragoman.doctor import examine
+
+        async with aclosing(examine(self, adapter, override, caller=caller)) as steps:
+            async for step in steps:
+                yield step
+
+    async def models(
+        self, adapters: Sequence[AdapterLike] = (), *, provider: str | None = None, caller: Caller | None = None
+    ) -> list[Listed]:
+        """Return which models can be called, read now from the providers.
+
+        Args:
+            adapters: By whose connections; none = by those of every adapter.
+            provider: Only this one; where no adapter has it, it is asked as it is by default.
+            caller: On whose behalf; only adapters that they may use are asked.
+
+        Raises:
+            DragomanError: A named adapter does not hold, or nobody brings the provider. What a provider refuses is in
+                its list.
+        """
+        from dragoman.listing import list_models
+
+        listed = await list_models(self, adapters, provider=provider, caller=caller)
+        for failure in (found.failure for one in listed for found in one.lists if found.failure is not None):
+            redact_error(failure, await self.redactor())
+        return listed
+
+    async def provider_of(self, resolved: Resolved) -> Provider:
+        """Return the provider of an adapter, imported now if it is not; raise ``PluginError`` where it cannot be."""
+        return self._providers.get(resolved.description.kind) or await self._provider(resolved.description)
+
+    def context_of(self, resolved: Resolved) -> Context:
+        """Return what a provider is handed for an adapter: addresses are checked where a caller had a hand in them."""
+        return self._context if resolved.trusted else self._checked_context
+
+    async def redactor(self) -> Callable[[str], str]:
+        """Return what takes every known secret value out of a text."""
+        return (await self._store()).redact
+
     # --- what there is -------------------------------------------------------------------------------------------
 
     @property
     def plugins(self) -> Plugins:
         """The plugins that loaded and those that failed. Discovers them on first use."""
+        if self._plugins is not None:  # each call asks several times: without the lock
+            return self._plugins
         with self._loading:
             if self._plugins is None:
                 chosen = self.settings.plugins
@@ -480,8 +540,10 @@ class Engine:
         request = ChatRequest(messages, resolved.settings, tools, choice, asked.stream)
         refuse_undeclared(resolved, request)
         async with await self._lease(resolved) as lease:
-            with self._redacting():
-                request, reports = await apply_constraints(resolved, request, lease.session)
+            reports: tuple[Report, ...] = ()
+            if resolved.adapter.constraints is not None:
+                with self._redacting():
+                    request, reports = await apply_constraints(resolved, request, lease.session)
             session = lease.session if streams(resolved) else WholeAnswers(lease.session)
             yield await self._plan(resolved, lease, session, request, reports=reports, observe=asked.wanted.observe)
 
@@ -547,12 +609,12 @@ class Engine:
         sessions = self._open.get(loop)
         if sessions is None:
             sessions = self._open[loop] = OpenSessions()
-        provider = self._providers.get(resolved.description.kind) or await self._provider(resolved.description)
+        provider = await self.provider_of(resolved)
         return await sessions.lease(resolved, functools.partial(self._open_session, resolved, provider))
 
     def _open_session(self, resolved: Resolved, provider: Provider) -> Session:
         if resolved.adapter.runtime != "langchain":
-            return provider.open(resolved.target, self._context if resolved.trusted else self._checked_context)
+            return provider.open(resolved.target, self.context_of(resolved))
         from dragoman.langchain_driver.session import LangChainSession
 
         build = functools.partial(provider.langchain, resolved.target)
@@ -605,8 +667,9 @@ class Engine:
         return self._providers.setdefault(description.kind, provider)
 
     def _observers(self, own: Observe | None) -> Observe | None:
-        if not self.plugins.observers or own is None:
-            return own or (self._observe if self.plugins.observers else None)
+        all_calls = self._observe if self.plugins.observers else None
+        if all_calls is None or own is None:
+            return own or all_calls
 
         def both(call: CallObservation) -> None:
             own(call)
@@ -761,7 +824,7 @@ class _Context:
         self.cache = cache
 
     async def secret(self, name: str) -> Secret:
-        return await self._engine.secrets.get(name)
+        return await (await self._engine._store()).get(name)
 
     def codec_session(self, codec: Codec, authorizer: Authorizer, *, tls: Tls | None = None) -> Session:
         return CodecSession(codec, self._line(authorizer, tls))

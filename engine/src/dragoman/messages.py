@@ -240,6 +240,8 @@ def messages_from(value: MessagesLike) -> tuple[Message, ...]:
         return (Message("user", (Text(value),)),)
     if isinstance(value, Message | Mapping):
         value = (value,)
+    if not isinstance(value, Sequence):
+        raise MessageError(f"messages: is {type(value).__name__}; a text or a list of messages is expected")
     messages = [_plain(m) or _message(m, i) for i, m in enumerate(value)]
     if not messages:
         raise MessageError("messages: at least one is needed")

@@ -5,6 +5,7 @@ The contract's version is not among it: a plugin writes down the one it was made
 
 from dragoman.adapter import EmbedInference, Inference, Limits, PayloadMapping, Prompt, RerankInference, slug
 from dragoman.hookspecs import hookimpl
+from dragoman.inspection import CheckStep, ListedModel, ModelList
 from dragoman.provider import (
     DEPLOYMENT_ONLY,
     Authorizer,
@@ -55,6 +56,7 @@ __all__ = [
     "CallObservation",
     "CallSettings",
     "ChatRequest",
+    "CheckStep",
     "Codec",
     "Connection",
     "Context",
@@ -74,6 +76,8 @@ __all__ = [
     "LangChainContext",
     "LangChainProvider",
     "Limits",
+    "ListedModel",
+    "ModelList",
     "ModelRules",
     "NoAuth",
     "Payload",

@@ -29,8 +29,9 @@ from dragoman.adapter import (
     Prompt,
     RerankInference,
 )
-from dragoman.errors import Problem, ProviderError, UnsupportedError
+from dragoman.errors import DragomanError, Problem, ProviderError, UnsupportedError
 from dragoman.events import Collector, EmbedResponse, Event, RerankResponse, Response, Usage
+from dragoman.inspection import CheckStep, ModelList
 from dragoman.messages import Message, Tool, ToolChoice
 from dragoman.secret import MASK, Secret
 
@@ -614,6 +615,10 @@ class Authorizer(ABC):
     def placeholder(self) -> Credentials:
         """Return credentials that hold no secret, for a dry run."""
 
+    def describe(self) -> str | None:
+        """Return who calls, for a person: ``the key of the secret OPENAI_API_KEY``. No I/O, never a secret's value."""
+        return None
+
 
 class NoAuth(Authorizer):
     """Sends no credentials, for servers that want none."""
@@ -628,6 +633,9 @@ class NoAuth(Authorizer):
 
     def placeholder(self) -> Credentials:
         return Credentials(None)
+
+    def describe(self) -> str:
+        return "nobody in particular: no credentials are sent"
 
 
 class HeaderKey(Authorizer):
@@ -654,6 +662,9 @@ class HeaderKey(Authorizer):
 
     def placeholder(self) -> Credentials:
         return Credentials(Secret(MASK))
+
+    def describe(self) -> str:
+        return f"the key of the secret {self._secret}"
 
 
 # --- sessions ----------------------------------------------------------------------------------------------------
@@ -733,6 +744,32 @@ class Provider:
         where the engine drives it (``runtime: langchain``).
         """
         raise UnsupportedError(f"provider {target.provider} offers no LangChain class")
+
+    async def models(self, target: Target, context: Context) -> Sequence[ModelList]:
+        """Return what can be called at a target's address as its identity, read now.
+
+        ``target.model`` means nothing here. A provider with several sources returns a list for each, with its failure
+        where it failed; what this raises stands for all of them.
+        """
+        raise UnsupportedError(f"provider {target.provider} lists no models")
+
+    async def check(self, target: Target, context: Context) -> AsyncGenerator[CheckStep, None]:
+        """Yield what `dragoman doctor` should find out about a target beyond what it does for every provider.
+
+        The engine itself looks at document, mapping, secrets, credentials and network, before this, and makes a call,
+        after it. A failed step ends the check. What may not be asked, or is not known, is a skipped step: an identity
+        that may call and nothing else is a good one. What is raised fails the step ``provider``.
+        """
+        nothing: tuple[CheckStep, ...] = ()
+        for step in nothing:
+            yield step
+
+    async def explain(self, failure: DragomanError, target: Target, context: Context) -> str | None:
+        """Return what to do about a failed call, or about credentials that could not be obtained.
+
+        Only where there is more to say than the error's own hint. Asked by the check alone: it may look things up.
+        """
+        return None
 
 
 class LangChainProvider(Provider):

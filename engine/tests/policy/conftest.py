@@ -75,6 +75,12 @@ ADAPTERS = {
         base: secret-base
         title: On top of it
         """,
+    "plain-first": """
+        base: plain
+        upstreams:
+          first: {}
+          second: {tier: 1, model: m-dear}
+        """,
     "balanced": """
         provider: vault
         model: m-1

@@ -33,6 +33,15 @@ async def test_a_user_cannot_change_where_calls_go(deployed, override):
             await deployed(stage).resolve("balanced", override, caller=USER)
 
 
+@pytest.mark.parametrize("upstreams", [{"first": None}, {"third": {}}, {"first": {"connection": {}}}])
+async def test_an_upstream_without_a_patch_is_not_taken_out_or_put_in(deployed, upstreams):
+    engine = deployed()
+    assert (await engine.resolve("plain-first", caller=USER)).target.model == "m-1"
+    with pytest.raises(PolicyError) as caught:
+        await engine.resolve("plain-first", {"upstreams": upstreams}, caller=USER)
+    assert [p.path.split(".")[0] for p in caught.value.problems] == ["upstreams"]
+
+
 @pytest.mark.parametrize(
     "override",
     [

@@ -51,3 +51,11 @@ async def test_a_document_that_does_not_hold_names_the_field(engine, override, p
 async def test_there_is_no_langchain_class(engine):
     with pytest.raises(DragomanError, match="no LangChain class"):
         await engine.langchain_model("local")
+
+
+async def test_its_models_are_listed_and_a_row_is_a_ready_adapter(engine):
+    (listed,) = await engine.models(provider="local")
+    rows = listed.lists[0].models
+    assert [(row.id, row.can_invoke) for row in rows] == [("ngram", True), ("hashing", True)]
+    written = listed.adapter_for(rows[1], "vectors")
+    assert len((await engine.embed(written, "a text")).complete()[0]) > 0

@@ -44,6 +44,10 @@ class Policy:
         """Return whether a role may change a field in this stage, as far as rules decide it."""
         return RANKS[role] >= RANKS[self.minimum_role(path)]
 
+    def refusal(self, role: RoleName, *path: str) -> str | None:
+        """Return why a role may not change a field in this stage; ``None`` where it may, as far as rules decide it."""
+        return None if self.may_change(role, *path) else self._who_may(path)
+
     def check(
         self,
         rights: Rights,

@@ -32,10 +32,13 @@ def changes_between(before: Expanded, after: Expanded) -> list[Change]:
 
 
 def differences(before: Any, after: Any, path: Path = ()) -> Iterator[Change]:
-    """Yield the leaves that differ, those of lists by their place. An empty object is the same as none."""
+    """Yield the leaves that differ, those of lists by their place. An empty section is the same as none.
+
+    Further down it is not: an upstream without a patch can be the one that a call takes.
+    """
     lower, upper = members(before, path), members(after, path)
     if not lower and not upper:
-        if not _is_same(before, after):
+        if not _is_same(*((_or_none(before), _or_none(after)) if len(path) == 1 else (before, after))):
             yield Change(path, before, after)
         return
     if _is_leaf(before, lower) or _is_leaf(after, upper):
@@ -59,8 +62,11 @@ def _is_leaf(value: Any, inside: dict[str, Any] | None) -> bool:
     return value is not None and inside is None
 
 
+def _or_none(section: Any) -> Any:
+    return None if section == {} else section
+
+
 def _is_same(before: Any, after: Any) -> bool:
-    before, after = (None if value == {} else value for value in (before, after))
     if isinstance(before, int | float) and isinstance(after, int | float):
         return before == after and isinstance(before, bool) == isinstance(after, bool)
     return orjson.dumps(before, option=orjson.OPT_SORT_KEYS) == orjson.dumps(after, option=orjson.OPT_SORT_KEYS)

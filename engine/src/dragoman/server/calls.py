@@ -14,10 +14,11 @@ from dragoman.events import NO_USAGE, Usage
 from dragoman.policy import Caller
 from dragoman.provider import CallObservation
 from dragoman.resolve import Resolved
+from dragoman.server.auditing import audit_refusal
 from dragoman.server.exchange import ClientGoneError, Exchange
 from dragoman.server.metrics import Labels, Metrics
 from dragoman.server.refusals import Refusal, refusal_of
-from dragoman.server.state import AuditEntry, CallRecord, State, cost_of
+from dragoman.server.state import CallRecord, State, cost_of
 
 if TYPE_CHECKING:
     from dragoman.telemetry import CallSpan, Telemetry
@@ -92,7 +93,8 @@ class Call:
         self.tell(error, refusal)
         self.book(self._exchange.status or refusal.status, refusal.code)
         if isinstance(error, PolicyError):
-            await self._audit_refusal(error)
+            request_id = self._exchange.request_id
+            await audit_refusal(self._state, self._caller, error, action="call.override", request_id=request_id)
         raise refusal from error
 
     def begin(self, resolved: Resolved, *, is_saved: bool) -> Resolved:
@@ -200,19 +202,3 @@ class Call:
     async def settled(self) -> None:
         """Wait until the booking is on the disk, where the deployment asks for it."""
         await self._state.ledger.synced()
-
-    async def _audit_refusal(self, error: PolicyError) -> None:
-        entry = AuditEntry(
-            actor=self._caller.name,
-            action="call.override",
-            subject=error.subject,
-            outcome="refused",
-            paths=tuple(problem.path for problem in error.problems),
-            key_id=self._caller.key_id,
-            reason=str(error),
-            request_id=self._exchange.request_id,
-        )
-        try:
-            await self._state.audit.append(entry)
-        except DragomanError as failure:
-            logger.error("request %s: the audit log cannot be written: %s", self._exchange.request_id, failure)

@@ -31,6 +31,7 @@ from dragoman.server.logs import RequestLog, current_exchange
 from dragoman.server.metrics import CONTENT_TYPE, Metrics
 from dragoman.server.refusals import RETRY_AFTER_S, Refusal, refusal_of
 from dragoman.server.state import State
+from dragoman.server.static import is_page, send_file
 
 if TYPE_CHECKING:
     from dragoman.telemetry import Telemetry
@@ -116,6 +117,9 @@ class Gateway:
         if self._in_flight > self._settings.max_concurrency:
             self.metrics.refused("overloaded")
             raise Refusal(503, "overloaded", "the gateway is busy", retry_after_s=RETRY_AFTER_S)
+        if is_page(exchange.method, exchange.path):
+            await send_file(exchange)
+            return
         door, name = self._find(exchange)
         try:
             caller = exchange.caller = await self._authenticator.identify(exchange)

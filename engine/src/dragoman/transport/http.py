@@ -29,7 +29,7 @@ from types import TracebackType
 from typing import Self
 from urllib.parse import urlsplit
 
-from aiohttp import ClientError, ClientResponse, ClientSession, ClientTimeout, DummyCookieJar, InvalidURL, TCPConnector
+from aiohttp import ClientError, ClientResponse, ClientSession, ClientTimeout, InvalidURL
 from aiohttp.abc import AbstractResolver
 from yarl import URL
 
@@ -37,16 +37,13 @@ from dragoman.adapter import Limits
 from dragoman.errors import ProtocolError, ProviderError
 from dragoman.provider import WireReply, WireRequest
 from dragoman.transport.addresses import AddressCheck, CheckedResolver
+from dragoman.transport.client import client_session
 from dragoman.transport.faults import translate
 
 #: The longest whole answer, decompressed. Streams have no bound but that of their frames.
 MAX_BODY_BYTES = 64 * 1024 * 1024
 #: What is read of the body of an answer outside 2xx; the rest says no more.
 MAX_ERROR_BODY_BYTES = 1024 * 1024
-
-#: An idle connection is kept this long. Load balancers in front of providers keep theirs for 60 s and more; servers
-#: that close earlier are noticed.
-KEEP_ALIVE_S = 30.0
 
 #: aiohttp warns about a larger body in one piece, and sends a file in several.
 _MAX_BYTES_IN_ONE_PIECE = 1024 * 1024
@@ -78,16 +75,8 @@ class Transport:
         self._check = check
         self._tls: ssl.SSLContext | None = None
         self._resolver = resolver if check is None else CheckedResolver(check, resolver)
-        self._session = ClientSession(
-            connector=TCPConnector(
-                limit=0,
-                keepalive_timeout=KEEP_ALIVE_S,
-                resolver=self._resolver,
-                use_dns_cache=check is None,
-            ),
-            cookie_jar=DummyCookieJar(),
-            headers={"User-Agent": user_agent()},
-            trust_env=False,
+        self._session = client_session(
+            resolver=self._resolver, use_dns_cache=check is None, headers={"User-Agent": user_agent()}
         )
 
     def with_tls(self, context: ssl.SSLContext) -> Transport:

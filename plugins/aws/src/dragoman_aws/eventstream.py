@@ -26,6 +26,8 @@ _CRC_BYTES = 4
 _AROUND_BYTES = _PRELUDE_BYTES + _CRC_BYTES
 _UINT32 = Struct(">I")
 
+#: Preludes whose check is kept, by all streams together: the lengths of a service's events repeat, too.
+_KEPT_PRELUDES = 512
 #: Header blocks whose parse is kept, by all streams together: a service's streams repeat a handful of them.
 _KEPT_BLOCKS = 64
 _KEPT_BLOCK_BYTES = 256
@@ -90,23 +92,19 @@ class EventStream:
         """Append every complete message and return how many bytes they took."""
         start, size = 0, len(data)
         while size - start >= _PRELUDE_BYTES:
-            total, headers_bytes, prelude_crc = _PRELUDE.unpack_from(data, start)
-            crc = crc32(data[start : start + 8])
-            if crc != prelude_crc:
-                raise ProtocolError("a message of the event stream has a wrong prelude checksum")
-            if headers_bytes > MAX_HEADERS_BYTES or not 0 <= total - headers_bytes - _AROUND_BYTES <= MAX_PAYLOAD_BYTES:
-                raise _wrong_lengths(total, headers_bytes)
-            if size - start < total:
+            total, headers_bytes = _lengths(data[start : start + _PRELUDE_BYTES])
+            end = start + total
+            if end > size:
                 self._needed = total
                 return start
-            payload_end = start + total - _CRC_BYTES
-            if crc32(data[start + 8 : payload_end], crc) != _UINT32.unpack_from(data, payload_end)[0]:
+            payload_end = end - _CRC_BYTES
+            if crc32(data[start:payload_end]) != _UINT32.unpack_from(data, payload_end)[0]:
                 raise ProtocolError("a message of the event stream has a wrong checksum")
             payload_start = start + _PRELUDE_BYTES + headers_bytes
             raw = data[start + _PRELUDE_BYTES : payload_start]
             block = _kept(raw) if headers_bytes <= _KEPT_BLOCK_BYTES else _parse(raw)
             frames.append(_new(EventFrame, (data[payload_start:payload_end], *block)))
-            start += total
+            start = end
         self._needed = _PRELUDE_BYTES
         return start
 
@@ -116,12 +114,20 @@ def _then_raise(frames: list[EventFrame], error: ProtocolError) -> Iterator[Even
     raise error
 
 
-def _wrong_lengths(total: int, headers_bytes: int) -> ProtocolError:
+@lru_cache(maxsize=_KEPT_PRELUDES)
+def _lengths(prelude: bytes) -> tuple[int, int]:
+    """Return the length of a message and that of its headers."""
+    total, headers_bytes, crc = _PRELUDE.unpack(prelude)
+    if crc32(prelude[:8]) != crc:
+        raise ProtocolError("a message of the event stream has a wrong prelude checksum")
     if headers_bytes > MAX_HEADERS_BYTES:
-        return ProtocolError(f"a message of the event stream has more than {MAX_HEADERS_BYTES} bytes of headers")
-    if total - headers_bytes - _AROUND_BYTES > MAX_PAYLOAD_BYTES:
-        return ProtocolError(f"a message of the event stream is longer than {MAX_PAYLOAD_BYTES} bytes")
-    return ProtocolError("a message of the event stream contradicts itself about its length")
+        raise ProtocolError(f"a message of the event stream has more than {MAX_HEADERS_BYTES} bytes of headers")
+    payload_bytes = total - headers_bytes - _AROUND_BYTES
+    if payload_bytes > MAX_PAYLOAD_BYTES:
+        raise ProtocolError(f"a message of the event stream is longer than {MAX_PAYLOAD_BYTES} bytes")
+    if payload_bytes < 0:
+        raise ProtocolError("a message of the event stream contradicts itself about its length")
+    return total, headers_bytes
 
 
 # --- headers -----------------------------------------------------------------------------------------------------

@@ -64,7 +64,7 @@ class Signer:
         ``X-Amz-Content-SHA256`` is taken as it is. ``now_s`` is wall-clock time in seconds since 1970.
         """
         headers = {name: value for name, value in request.headers.items() if name.lower() not in _OWN_HEADERS}
-        stamp = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime(now_s))
+        stamp = _stamp(int(now_s))
         headers["X-Amz-Date"] = stamp
         if keys.session_token:
             headers["X-Amz-Security-Token"] = keys.session_token.reveal()
@@ -85,7 +85,7 @@ class Signer:
         Of a query member that the address holds several times the first counts, as in botocore.
         """
         parts = urlsplit(url)
-        stamp = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime(now_s))
+        stamp = _stamp(int(now_s))
         query: dict[str, str] = {}
         for name, value in parse_qsl(parts.query, keep_blank_values=True):
             query.setdefault(name, value)
@@ -116,23 +116,20 @@ class Signer:
 
     def _canonical(self, method: str, url: str, headers: Mapping[str, str], digest: str) -> tuple[str, str]:
         """Return the signed headers' names and the canonical request."""
-        scheme, netloc, path, query, _ = urlsplit(url)
+        address, _, query = url.partition("#")[0].partition("?")
+        host, path = _canonical_address(address, is_s3=self._is_s3)
+        canonical_query = _sorted_query(query.split("&")) if query else ""
         lines: dict[str, str] = {}
         for name, value in headers.items():
             lower = name.lower()
             if lower not in UNSIGNED_HEADERS:
                 text = " ".join(value.split())
                 lines[lower] = f"{lines[lower]},{text}" if lower in lines else text
-        if "host" not in lines:
-            lines["host"] = _host(scheme, netloc)
+        lines.setdefault("host", host)
         names = sorted(lines)
         signed = ";".join(names)
-        canonical_headers = "\n".join(f"{name}:{lines[name]}" for name in names)
-        canonical_path = path if self._is_s3 else _encoded_again(path)
-        canonical_query = _sorted_query(query.split("&")) if query else ""
-        return signed, (
-            f"{method.upper()}\n{canonical_path}\n{canonical_query}\n{canonical_headers}\n\n{signed}\n{digest}"
-        )
+        canonical_headers = "\n".join([f"{name}:{lines[name]}" for name in names])
+        return signed, f"{method.upper()}\n{path}\n{canonical_query}\n{canonical_headers}\n\n{signed}\n{digest}"
 
     def _signature(self, canonical: str, keys: Keys, stamp: str) -> str:
         text = f"{_ALGORITHM}\n{stamp}\n{self._scope(stamp)}\n{sha256(canonical.encode()).hexdigest()}"
@@ -157,7 +154,18 @@ def _given_digest(headers: Mapping[str, str]) -> str | None:
     return next((value for name, value in headers.items() if name.lower() == "x-amz-content-sha256"), None)
 
 
+@lru_cache(maxsize=2)
+def _stamp(now_s: int) -> str:
+    return time.strftime("%Y%m%dT%H%M%SZ", time.gmtime(now_s))
+
+
 @lru_cache(maxsize=512)
+def _canonical_address(address: str, *, is_s3: bool) -> tuple[str, str]:
+    """Return host and path as they are signed. A model has one address; a query may hold a token and is not kept."""
+    scheme, netloc, path, _, _ = urlsplit(address)
+    return _host(scheme, netloc), path if is_s3 else _encoded_again(path)
+
+
 def _host(scheme: str, netloc: str) -> str:
     """Return what goes into ``Host``: lower case, without user and without the scheme's own port."""
     parts = urlsplit(f"{scheme}://{netloc}")
@@ -167,7 +175,6 @@ def _host(scheme: str, netloc: str) -> str:
     return host if parts.port in (None, _DEFAULT_PORTS.get(scheme)) else f"{host}:{parts.port}"
 
 
-@lru_cache(maxsize=512)
 def _encoded_again(path: str) -> str:
     """Return the path without dot segments and doubled slashes, percent-encoded once more."""
     kept: list[str] = []

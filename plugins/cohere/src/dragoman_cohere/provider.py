@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from dragoman.plugin import (
@@ -10,6 +11,7 @@ from dragoman.plugin import (
     Context,
     HeaderKey,
     LangChainContext,
+    ModelList,
     NoAuth,
     Provider,
     Session,
@@ -48,6 +50,11 @@ class CohereProvider(Provider):
         """Return who signs a target's requests."""
         key = api_key_of(target)
         return NoAuth() if key is None else HeaderKey(context, key)
+
+    async def models(self, target: Target, context: Context) -> Sequence[ModelList]:
+        from dragoman_cohere.listing import list_models
+
+        return await list_models(target.connection, self.authorizer(target, context), context)
 
     def langchain(self, target: Target, settings: CallSettings[Any], context: LangChainContext) -> Any:
         from dragoman_cohere.langchain import build

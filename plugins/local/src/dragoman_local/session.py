@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
 from typing import Any
 
 from dragoman.errors import ModelNotFoundError, UnsupportedError
 from dragoman.events import Event, TextDelta, ToolCallDelta, Usage
 from dragoman.messages import Message, ToolResult
-from dragoman.plugin import ChatRequest, Context, Provider, Session, Target, WireRequest
+from dragoman.plugin import ChatRequest, Context, ListedModel, ModelList, Provider, Session, Target, WireRequest
 
 from dragoman_local.answer import answer_to, events_of, input_tokens
 from dragoman_local.comparing import EmbedSession, RerankSession
-from dragoman_local.plugin import HASHING_MODEL, KIND, MODEL, LocalConnection
+from dragoman_local.plugin import EMBED_TITLE, HASHING_MODEL, KIND, MODEL, TITLE, LocalConnection
 
 
 class LocalProvider(Provider):
@@ -34,6 +34,13 @@ class LocalProvider(Provider):
             name = min(target.connection.model_fields_set)
             raise UnsupportedError("only operation chat has it", path=f"connection.{name}", hint="remove it")
         return EmbedSession(context) if target.operation == "embed" else RerankSession(context)
+
+    async def models(self, target: Target, context: Context) -> Sequence[ModelList]:
+        rows = [
+            ListedModel(MODEL, TITLE, operations=("chat",), can_invoke=True),
+            ListedModel(HASHING_MODEL, EMBED_TITLE, operations=("embed", "rerank"), can_invoke=True),
+        ]
+        return [ModelList("models", rows)]
 
 
 class LocalSession(Session):

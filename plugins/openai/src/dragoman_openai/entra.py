@@ -133,6 +133,9 @@ class ClientSecret(EntraAuthorizer):
         auth = self._auth
         return (auth.kind, auth.authority, auth.tenant_id, auth.client_id, auth.scope, self._secret)
 
+    def describe(self) -> str:
+        return f"the Entra application {self._auth.client_id}"
+
     async def acquire(self) -> Credentials:
         proof = secret_proof(await self._context.secret(self._secret))
         reply = await self._context.send(token_request(self._auth, proof), TOKEN_LIMITS)
@@ -151,6 +154,9 @@ class WorkloadIdentity(EntraAuthorizer):
         auth = self._auth
         return (auth.kind, auth.authority, auth.tenant_id, auth.client_id, auth.scope, auth.token_file)
 
+    def describe(self) -> str:
+        return f"the Entra application {self._auth.client_id}"
+
     async def acquire(self) -> Credentials:
         proof = await self._context.run_blocking(assertion_proof, self._auth.token_file)
         reply = await self._context.send(token_request(self._auth, proof), TOKEN_LIMITS)
@@ -167,6 +173,9 @@ class TokenCommand(EntraAuthorizer):
     @property
     def identity(self) -> Hashable:
         return (self._auth.kind, *self._auth.command)
+
+    def describe(self) -> str:
+        return "the Entra token of the deployment's own command"
 
     async def acquire(self) -> Credentials:
         printed = await _run(self._auth)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import fields, replace
 from typing import Any
 
@@ -15,6 +15,8 @@ from dragoman.plugin import (
     EmbedCodec,
     HeaderKey,
     LangChainContext,
+    ListedModel,
+    ModelList,
     NoAuth,
     Provider,
     RerankCodec,
@@ -22,7 +24,7 @@ from dragoman.plugin import (
     Target,
 )
 
-from dragoman_openai import azure, entra
+from dragoman_openai import azure, entra, listing
 from dragoman_openai.codec import ChatCodec, Dialect, Endpoint
 from dragoman_openai.codec.dialect import EmbedDialect
 from dragoman_openai.codec.embeddings import EmbeddingsCodec
@@ -94,6 +96,19 @@ class ChatProvider(Provider):
     def authorizer(self, target: Target, context: Context) -> Authorizer:
         """Return who signs a target's requests."""
 
+    def models_endpoint(self, target: Target) -> Endpoint:
+        """Return where the list of models is; a provider that documents one has it."""
+        raise UnsupportedError(f"provider {target.provider} documents no list of models")
+
+    def listed(self, rows: Sequence[Mapping[str, Any]]) -> list[ListedModel]:
+        """Return what the rows of the list mean."""
+        return listing.served(rows)
+
+    async def models(self, target: Target, context: Context) -> Sequence[ModelList]:
+        endpoint = self.models_endpoint(target)
+        rows = await listing.rows_of(endpoint.url, endpoint.headers, self.authorizer(target, context), context)
+        return [ModelList("models", self.listed(rows))]
+
     def langchain(self, target: Target, settings: CallSettings[Any], context: LangChainContext) -> Any:
         if target.operation == "chat":
             from dragoman_openai.langchain import chat_model
@@ -115,6 +130,12 @@ class OpenAIProvider(ChatProvider):
 
     def embed_codec(self, target: Target) -> EmbedCodec:
         return EmbeddingsCodec(self._at(target, "embeddings"), _wished(_OPENAI_EMBEDDINGS, target.connection))
+
+    def models_endpoint(self, target: Target) -> Endpoint:
+        return self._at(target, "models")
+
+    def listed(self, rows: Sequence[Mapping[str, Any]]) -> list[ListedModel]:
+        return listing.openai_models(rows)
 
     def _at(self, target: Target, path: str) -> Endpoint:
         connection: OpenAIConnection = target.connection
@@ -140,6 +161,9 @@ class CompatibleProvider(ChatProvider):
         dialect = EmbedDialect(row.title, max_texts=row.max_batch_size, input_type=row.input_type)
         endpoint = Endpoint(f"{compatible_base_url(target.connection)}/embeddings", target.model)
         return EmbeddingsCodec(endpoint, _wished(dialect, target.connection))
+
+    def models_endpoint(self, target: Target) -> Endpoint:
+        return Endpoint(f"{compatible_base_url(target.connection)}/models", target.model)
 
     def rerank_codec(self, target: Target) -> RerankCodec:
         row, base_url = _row(target), compatible_base_url(target.connection)
@@ -188,6 +212,9 @@ class AzureProvider(ChatProvider):
     def embed_codec(self, target: Target) -> EmbedCodec:
         dialect = replace(_OPENAI_EMBEDDINGS, name="Azure OpenAI")
         return EmbeddingsCodec(self._at(target, "embeddings"), _wished(dialect, target.connection))
+
+    async def models(self, target: Target, context: Context) -> Sequence[ModelList]:
+        return await listing.azure_lists(target.connection.endpoint, self.authorizer(target, context), context)
 
     def _at(self, target: Target, path: str) -> Endpoint:
         connection: AzureConnection = target.connection

@@ -16,12 +16,17 @@ async def _keys(asked: Asked) -> Answer:
 
 
 async def _make_key(asked: Asked) -> Answer:
+    roles, adapters = asked.texts("roles"), asked.texts("adapters")
+    usable = asked.caller.rights.adapters
+    if usable is not None and (adapters is None or not usable.issuperset(adapters)):
+        what = "you may use certain adapters only, and no key that you make may use others"
+        raise Refusal(403, "permission", what, param="adapters")
     made = await asked.state.keys.create(
         name=asked.text("name", needed=True) or "",
         project=asked.text("project", needed=True) or "",
         by=asked.actor,
-        roles=asked.texts("roles") or ["user"],
-        adapters=asked.texts("adapters"),
+        roles=["user"] if roles is None else roles,
+        adapters=adapters,
         networks=asked.texts("networks"),
         expires_at=_moment(asked.text("expires_at"), "expires_at"),
     )
@@ -33,13 +38,13 @@ async def _revoke_key(asked: Asked) -> Answer:
 
 
 async def _usage(asked: Asked) -> Answer:
-    by = [part for part in asked.query.get("by", "day").split(",") if part]
-    only: dict[Dimension, str] = {name: asked.query[name] for name in DIMENSIONS if name in asked.query}
+    by = [part for part in dict.fromkeys(asked.query.get("by", "day").split(",")) if part]
+    only: dict[Dimension, str | None] = {n: asked.query[n] for n in DIMENSIONS if n != "day" and n in asked.query}
     if strange := [part for part in by if part not in DIMENSIONS]:
         what = f"usage is grouped by {', '.join(DIMENSIONS)}, not by {strange[0][:80]}"
         raise Refusal(422, "invalid_query", what, param="by")
     if asked.caller.role != "admin":
-        only["principal"] = asked.caller.name
+        only |= {"principal": asked.caller.name, "key": asked.caller.key_id}  # names are not one person's
     query = UsageQuery(
         by=tuple(part for part in by if part in DIMENSIONS),
         since=_moment(asked.query.get("since"), "since"),
@@ -101,10 +106,10 @@ def _moment(text: str | None, name: str) -> dt.datetime | None:
         return None
     try:
         found = dt.datetime.fromisoformat(text)
-    except ValueError:
+        return (found if found.tzinfo else found.replace(tzinfo=dt.UTC)).astimezone(dt.UTC)
+    except (ValueError, OverflowError):
         what = f"{name} must be a moment such as 2026-11-28T12:00:00Z"
         raise Refusal(422, "invalid_query", what, param=name) from None
-    return found if found.tzinfo else found.replace(tzinfo=dt.UTC)
 
 
 _TEXTS = {"type": ["array", "null"], "items": {"type": "string"}}

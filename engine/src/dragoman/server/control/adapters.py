@@ -213,15 +213,19 @@ ROUTES = (
     Route("GET", "/api/adapters/{name}", _show, "user", "Show an adapter's effective document with its origins."),
     Route(
         "PUT", "/api/adapters/{name}", _save, "developer", "Save an adapter as its next revision.", writes=True,
+        action="adapter.save",
         body={"type": "object", "required": ["document"], "properties": {"document": _DOCUMENT, "reason": _REASON}},
     ),
-    Route("DELETE", "/api/adapters/{name}", _delete, "developer", "Delete what was saved, softly.", writes=True),
+    Route("DELETE", "/api/adapters/{name}", _delete, "developer", "Delete what was saved, softly.", writes=True,
+        action="adapter.delete",
+    ),
     Route(
         "GET", "/api/adapters/{name}/revisions", _revisions, "developer", "List what was saved, newest first.",
         query={"before": "only revisions with a lower number", "limit": "at most so many, 100 unless given"},
     ),
     Route(
         "POST", "/api/adapters/{name}/roll-back", _roll_back, "developer", "Save an older revision anew.", writes=True,
+        action="adapter.roll_back",
         body={
             "type": "object",
             "required": ["revision"],

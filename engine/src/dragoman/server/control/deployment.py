@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from dragoman.errors import DragomanError
 from dragoman.server.control.routes import Answer, Asked, Route
+
+# Where somebody wrote a key in place of its name, the key must not be listed.
+_LIKE_A_NAME = re.compile(r"(?!.*[A-Za-z0-9]{24})[A-Za-z_][A-Za-z0-9_. /:-]*")
 
 
 async def _schema(asked: Asked) -> Answer:
@@ -29,7 +33,17 @@ async def _providers(asked: Asked) -> Answer:
 
 async def _plugins(asked: Asked) -> Answer:
     plugins = asked.engine.plugins
-    loaded = [{"name": p.name, "distribution": p.distribution, "version": p.version} for p in plugins.loaded]
+    loaded = [
+        {
+            "name": p.name,
+            "distribution": p.distribution,
+            "version": p.version,
+            "providers": [{"kind": d.kind, "title": d.title, "operations": list(d.operations)} for d in p.providers],
+            "secret_sources": [described.kind for described in p.secret_sources],
+            "importers": [described.name for described in p.importers],
+        }
+        for p in plugins.loaded
+    ]
     failed = [{"name": p.name, "distribution": p.distribution, "reason": p.reason} for p in plugins.failed]
     return Answer({"loaded": loaded, "failed": failed, "blocked": list(plugins.blocked)})
 
@@ -42,11 +56,15 @@ async def _secrets(asked: Asked) -> Answer:
             credentials = (await asked.engine.resolve(name)).target.credentials
         except DragomanError:
             continue  # /api/adapters tells of it
-        for secret in credentials.values():
+        for secret in filter(_LIKE_A_NAME.fullmatch, credentials.values()):
             needed.setdefault(secret, []).append(name)
-    found = (await asked.engine.secrets.load()).listing(needed)
-    rows = [{"name": row.name, "source": row.source, "adapters": needed.get(row.name, [])} for row in found]
-    return Answer({"secrets": rows})
+    snapshot = await asked.engine.secrets.load()
+    rows = [
+        {"name": row.name, "source": row.source, "also_in": list(row.also_in), "adapters": needed.get(row.name, [])}
+        for row in snapshot.listing(needed)
+    ]
+    problems = [{"source": p.source, "name": p.name, "message": p.message} for p in snapshot.problems]
+    return Answer({"secrets": rows, "sources": list(snapshot.sources), "problems": problems})
 
 
 async def _health(asked: Asked) -> Answer:

@@ -9,9 +9,11 @@ from urllib.parse import parse_qsl
 import orjson
 
 from dragoman.engine import Engine
+from dragoman.errors import PolicyError
 from dragoman.policy import Caller
 from dragoman.policy.caller import RANKS
-from dragoman.server.control import accounts, adapters, deployment
+from dragoman.server.auditing import audit_refusal
+from dragoman.server.control import accounts, adapters, deployment, inspection, workbench
 from dragoman.server.control.openapi import openapi_document
 from dragoman.server.control.routes import Answer, Asked, Route
 from dragoman.server.exchange import JSON, Exchange
@@ -29,7 +31,8 @@ class ControlPlane:
         self._engine = engine
         self._state = state
         described = Route("GET", "/api/openapi.json", self._describe, "user", "This document.")
-        self._routes = (*adapters.ROUTES, *deployment.ROUTES, *accounts.ROUTES, described)
+        routes = (accounts.ROUTES, adapters.ROUTES, deployment.ROUTES, inspection.ROUTES, workbench.ROUTES)
+        self._routes = (*(route for group in routes for route in group), described)
         self._patterns = [(re.compile(re.sub(r"{(\w+)}", r"(?P<\1>[^/]+)", r.path)), r) for r in self._routes]
 
     async def answer(self, exchange: Exchange, caller: Caller, _: str | None) -> None:
@@ -52,7 +55,11 @@ class ControlPlane:
             if_match=_header(exchange, b"if-match"),
             if_none_match=_header(exchange, b"if-none-match"),
         )
-        body, status, etag = await route.operation(asked)
+        try:
+            body, status, etag = await route.operation(asked)
+        except PolicyError as error:
+            await audit_refusal(self._state, caller, error, action=route.action, request_id=exchange.request_id)
+            raise
         headers = [JSON, *([(b"etag", etag.encode())] if etag else [])]
         await exchange.answer(status, orjson.dumps(body, default=str), headers)
 

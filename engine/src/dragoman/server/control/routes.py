@@ -100,6 +100,7 @@ class Route:
         query: The query's parameters and what they mean.
         body: The JSON Schema of the body; ``None``: it takes none.
         writes: Whether it needs ``If-Match`` or ``If-None-Match``.
+        action: What the audit log calls a change that the policy refuses here.
         status: The status of success.
     """
 
@@ -111,4 +112,5 @@ class Route:
     query: Mapping[str, str] = field(default_factory=dict)
     body: Mapping[str, Any] | None = None
     writes: bool = False
+    action: str = "call.override"
     status: int = 200

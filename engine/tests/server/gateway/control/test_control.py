@@ -118,6 +118,23 @@ def test_a_key_for_one_adapter_administers_no_other(gateway):
         assert [row["name"] for row in narrow.get("/api/adapters").json()["adapters"]] == ["other"]
 
 
+def test_a_key_for_one_adapter_makes_no_key_for_others(gateway):
+    with gateway.client(gateway.key("narrow", "admin", adapters=["other"])) as narrow:
+        asked = {"name": "wide", "project": "p", "roles": ["admin"]}
+        assert narrow.post("/api/keys", json=asked).status_code == 403
+        assert narrow.post("/api/keys", json={**asked, "adapters": ["other", "model"]}).status_code == 403
+        assert narrow.post("/api/keys", json={**asked, "adapters": ["other"]}).status_code == 201
+
+
+def test_what_the_policy_refuses_here_is_in_the_audit_log_as_well(admin, developer):
+    asked = {"json": {"document": {"model": "m-9"}}, "headers": {"if-none-match": "*"}}
+    assert developer.put("/api/adapters/model", **asked).status_code == 403
+    entry = admin.get("/api/audit").json()["entries"][0]
+    assert (entry["actor"], entry["action"], entry["outcome"]) == ("dev", "adapter.save", "refused")
+    assert entry["paths"] == ["model"]
+    assert entry["request_id"]
+
+
 def test_only_administrators_see_where_calls_go(admin, developer, user):
     for client in (developer, user):
         shown = client.get("/api/adapters/model")
@@ -163,6 +180,12 @@ def test_usage_is_everybodys_for_administrators_and_ones_own_for_others(admin, u
     own = user.get("/api/usage?by=adapter&principal=boss").json()
     assert own["total"]["requests"] == 1
     assert admin.get("/api/usage?by=nothing").status_code == 422
+
+
+def test_a_name_that_another_key_has_as_well_shows_nothing_of_it(gateway, user):
+    chat(user, "model")
+    with gateway.client(gateway.key()) as namesake:
+        assert namesake.get("/api/usage").json()["total"]["requests"] == 0
 
 
 @pytest.mark.parametrize(
@@ -222,3 +245,26 @@ def test_the_openapi_document_describes_every_operation(admin):
 def test_an_address_that_is_none(admin, path):
     assert admin.get(path).status_code == 404
     assert admin.patch("/api/adapters/model").status_code == 405
+
+
+@pytest.mark.parametrize(
+    "path", ["/api/usage?since=0001-01-01T00:00:00%2B14:00", "/api/audit?until=9999-12-31T23:59:59-14:00"]
+)
+def test_a_moment_outside_of_the_calendar(admin, path):
+    assert (admin.get(path).status_code, admin.get(path).json()["error"]["code"]) == (422, "invalid_query")
+
+
+def test_usage_by_the_same_thing_twice_is_by_it_once(admin):
+    assert admin.get("/api/usage?by=day,day").json()["by"] == ["day"]
+
+
+@pytest.mark.parametrize(
+    "rest", [{"roles": []}, {"expires_at": "9999-12-31T23:59:59-14:00"}], ids=["no role", "an end after the calendar's"]
+)
+def test_a_key_that_cannot_be(admin, rest):
+    assert admin.post("/api/keys", json={"name": "n", "project": "p", **rest}).status_code == 422
+
+
+def test_a_dry_run_of_what_are_no_messages(admin):
+    answer = admin.post("/api/adapters/dry-run", json={"adapter": "model", "messages": 5})
+    assert (answer.status_code, answer.json()["error"]["code"]) == (400, "invalid_messages")

@@ -9,12 +9,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
-from dragoman.plugin import Connection, Shown
+from dragoman.plugin import DEPLOYMENT_ONLY, Connection, Shown
 from pydantic import AfterValidator, Field
 
 from dragoman_aws.bedrock.embed_families import EMBED_FAMILIES
 from dragoman_aws.bedrock.families import FAMILIES, SETTINGS
-from dragoman_aws.identity.connection import AwsConnection, AwsDefaultAuth, BedrockAuth
+from dragoman_aws.identity.connection import Address, AwsConnection, AwsDefaultAuth, BedrockAuth
 
 #: Those that chat, then those that embed.
 _FAMILIES = (*FAMILIES, *EMBED_FAMILIES)
@@ -56,6 +56,12 @@ class BedrockConnection(AwsConnection):
     """Bedrock in one region, called as one identity."""
 
     auth: Annotated[BedrockAuth, Shown()] = Field(AwsDefaultAuth(), description="where the credentials come from")
+    control_endpoint_url: Address | None = Field(
+        None,
+        description="address of the control plane (profiles, routers, listing), for a VPC endpoint; absent = the "
+        "service's own in the region; no call of a model goes there",
+        json_schema_extra=DEPLOYMENT_ONLY,  # botocore calls it, and the engine's transport has no part in that
+    )
     family: KnownFamily | None = Field(
         None,
         description="the model's family: how it takes texts to embed, or settings of its own such as top_k; "

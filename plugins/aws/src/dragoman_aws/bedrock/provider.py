@@ -3,9 +3,22 @@
 from __future__ import annotations
 
 import os
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import aclosing
 from typing import Any
 
-from dragoman.plugin import CallSettings, Context, LangChainContext, Payload, Provider, Session, Target
+from dragoman.errors import DragomanError
+from dragoman.plugin import (
+    CallSettings,
+    CheckStep,
+    Context,
+    LangChainContext,
+    ModelList,
+    Payload,
+    Provider,
+    Session,
+    Target,
+)
 
 from dragoman_aws.bedrock.address import endpoint_of
 from dragoman_aws.bedrock.connection import BedrockConnection
@@ -50,6 +63,23 @@ class BedrockProvider(Provider):
         from dragoman_aws.bedrock.langchain import chat_model
 
         return chat_model(target, settings, context)
+
+    async def models(self, target: Target, context: Context) -> Sequence[ModelList]:
+        from dragoman_aws.inspection.bedrock_models import list_models
+
+        return await list_models(target, context)
+
+    async def check(self, target: Target, context: Context) -> AsyncGenerator[CheckStep, None]:
+        from dragoman_aws.inspection.bedrock import check
+
+        async with aclosing(check(target, context)) as steps:
+            async for step in steps:
+                yield step
+
+    async def explain(self, failure: DragomanError, target: Target, context: Context) -> str | None:
+        from dragoman_aws.inspection.bedrock import explain
+
+        return await explain(failure, target, context)
 
 
 def _open_texts(target: Target, context: Context) -> Session:

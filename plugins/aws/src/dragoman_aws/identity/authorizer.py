@@ -72,6 +72,9 @@ class AwsAuthorizer(Authorizer):
     def sign(self, request: WireRequest, credentials: Credentials) -> WireRequest:
         return self.signer.sign(request, credentials.value, now_s=self._context.now_s())
 
+    def describe(self) -> str:
+        return self._who.who
+
     def placeholder(self) -> Credentials:
         return Credentials(Keys(MASK, _MASKED, None if self._who.has_lasting_keys else _MASKED))
 

@@ -15,7 +15,7 @@ from __future__ import annotations
 import re
 from typing import Annotated, Literal
 
-from dragoman.plugin import Connection, Shown
+from dragoman.plugin import DEPLOYMENT_ONLY, Connection, Shown
 from pydantic import AfterValidator, Field, model_validator
 
 from dragoman_aws.identity.connection import Address, AwsAuth, AwsConnection, AwsDefaultAuth
@@ -50,6 +50,12 @@ class SageMakerConnection(AwsConnection):
     """SageMaker endpoints in one region, called as one identity."""
 
     auth: Annotated[AwsAuth, Shown()] = Field(AwsDefaultAuth(), description="where the credentials come from")
+    control_endpoint_url: Address | None = Field(
+        None,
+        description="address of SageMaker's control plane (state and lists of endpoints), for a VPC endpoint; absent = "
+        "the service's own in the region; no call of a model goes there",
+        json_schema_extra=DEPLOYMENT_ONLY,  # botocore calls it, and the engine's transport has no part in that
+    )
     inference_component: ComponentName | None = Field(
         None, description="the inference component of the endpoint that is called"
     )

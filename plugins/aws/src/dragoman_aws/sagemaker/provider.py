@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import aclosing
 
-from dragoman.errors import DocumentError, Problem, UnsupportedError
-from dragoman.plugin import Context, Provider, Session, Target
+from dragoman.errors import DocumentError, DragomanError, PermissionDeniedError, Problem, UnsupportedError
+from dragoman.plugin import CheckStep, Context, ModelList, Provider, Session, Target
 
 from dragoman_aws.identity.authorizer import authorizer
 from dragoman_aws.identity.identity import Identity
@@ -43,6 +45,25 @@ class SageMakerProvider(Provider):
         keeper = authorizer(target, context, service="s3", region=region)
         objects = Objects(context, keeper, region, places.endpoint_url)
         return AsyncSession(context, endpoint, payload, signer, places=places, objects=objects)
+
+    async def models(self, target: Target, context: Context) -> Sequence[ModelList]:
+        from dragoman_aws.inspection.sagemaker import list_models
+
+        return await list_models(target, context)
+
+    async def check(self, target: Target, context: Context) -> AsyncGenerator[CheckStep, None]:
+        from dragoman_aws.inspection.sagemaker import check
+
+        async with aclosing(check(target, context)) as steps:
+            async for step in steps:
+                yield step
+
+    async def explain(self, failure: DragomanError, target: Target, context: Context) -> str | None:
+        if not isinstance(failure, PermissionDeniedError):
+            return None
+        from dragoman_aws.inspection.missing import policy_hint
+
+        return policy_hint(failure, target)
 
 
 def _open_texts(target: Target, context: Context, endpoint: Endpoint, region: str) -> Session:

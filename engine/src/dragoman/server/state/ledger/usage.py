@@ -32,13 +32,13 @@ class UsageQuery:
         by: What to group by, in this order; empty: totals alone.
         since: Only calls that began at this moment or later; ``None``: from the first one on.
         until: Only calls that began before this moment; ``None``: up to now.
-        only: Only calls with these values, for example ``{"project": "search"}``.
+        only: Only calls with these values, for example ``{"project": "search"}``; ``None`` = with none.
     """
 
     by: tuple[Dimension, ...] = ("day",)
     since: dt.datetime | None = None
     until: dt.datetime | None = None
-    only: Mapping[Dimension, str] = field(default_factory=dict)
+    only: Mapping[Dimension, str | None] = field(default_factory=dict)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -191,7 +191,7 @@ def _grouped(query: UsageQuery, columns: list[Any], beside: ColumnElement[Any]) 
     if query.until is not None:
         asked = asked.where(tables.calls.c.at < query.until)
     for name, value in query.only.items():
-        asked = asked.where(_column(name) == (dt.date.fromisoformat(value) if name == "day" else value))
+        asked = asked.where(_column(name) == (dt.date.fromisoformat(value) if name == "day" and value else value))
     return asked
 
 

@@ -1,0 +1,53 @@
+"""Checks of adapters, and live lists of models: both ask the providers, as the adapters' identities."""
+
+from __future__ import annotations
+
+from contextlib import aclosing
+from typing import Any
+
+from dragoman.inspection import ModelList
+from dragoman.listing import Listed
+from dragoman.server.control.routes import Answer, Asked, Route
+from dragoman.server.refusals import Refusal
+
+
+async def _models(asked: Asked) -> Answer:
+    adapters = [asked.query["adapter"]] if "adapter" in asked.query else []
+    listed = await asked.engine.models(adapters, provider=asked.query.get("provider"), caller=asked.caller)
+    return Answer({"lists": [_list(one, found) for one in listed for found in one.lists]})
+
+
+def _list(one: Listed, found: ModelList) -> dict[str, Any]:
+    return {
+        "provider": one.provider,
+        "adapters": list(one.adapters),
+        "source": found.source,
+        "failure": found.failure.as_dict() if found.failure else None,
+        "document": dict(one.document),
+        "models": [{**row.as_dict(), "adapter": dict(row.adapter)} for row in found.models],
+    }
+
+
+async def _check(asked: Asked) -> Answer:
+    adapter, override = asked.body.get("adapter"), asked.body.get("override")
+    if not isinstance(adapter, str | dict) or not isinstance(override, dict | None):
+        raise Refusal(422, "invalid_body", "adapter is a name or a document, override an object", param="adapter")
+    async with aclosing(asked.engine.check(adapter, override, caller=asked.caller)) as found:
+        steps = [step async for step in found]
+    return Answer({"ok": steps[-1].state != "failed", "steps": [step.as_dict() for step in steps]})
+
+
+ROUTES = (
+    Route(
+        "GET", "/api/models", _models, "admin", "List the models that can be called, read from the providers now.",
+        query={"provider": "only of this kind", "adapter": "only by this adapter's connection"},
+    ),
+    Route(
+        "POST", "/api/checks", _check, "admin", "Check an adapter step by step, up to a call of one token.",
+        body={
+            "type": "object",
+            "required": ["adapter"],
+            "properties": {"adapter": {"type": ["string", "object"]}, "override": {"type": "object"}},
+        },
+    ),
+)  # fmt: skip

@@ -1,0 +1,132 @@
+"""Who asks, which models there are for them, and what a form is made of."""
+
+from __future__ import annotations
+
+import contextlib
+import datetime as dt
+from collections.abc import Mapping
+from importlib.metadata import version
+from typing import Any
+
+from dragoman.adapter import Adapter, digest
+from dragoman.adapters import AdapterSummary
+from dragoman.errors import DragomanError
+from dragoman.policy import shown_document
+from dragoman.schema import adapter_schema
+from dragoman.server.control.routes import Answer, Asked, Route
+from dragoman.server.control.workbench.notices import notice_of
+from dragoman.server.state.ledger import UsageQuery
+from dragoman.server.state.store import ADAPTER
+
+#: Calls of so many hours count as a model's health.
+HEALTH_HOURS = 24
+
+
+async def session(asked: Asked) -> Answer:
+    """Tell who the caller is and where they are."""
+    caller, settings = asked.caller, asked.engine.settings
+    return Answer(
+        {
+            "name": caller.name,
+            "role": caller.role,
+            "project": caller.project,
+            "stage": settings.stage,
+            "version": version("dragoman"),
+            "default_adapter": settings.default_adapter,
+        }
+    )
+
+
+async def models(asked: Asked) -> Answer:
+    """List the adapters that a caller may use; to administrators also what failed to become one, and why."""
+    listing = await asked.engine.adapters.list()
+    health = await _health(asked)
+    rows = [await _row(asked, row, health) for row in listing.adapters if asked.caller.may_use(row.name)]
+    is_admin = asked.caller.role == "admin"
+    failures = [{"where": f.where, "reason": f.reason} for f in listing.failures] if is_admin else []
+    return Answer({"models": rows, "failures": failures, "health_hours": HEALTH_HOURS})
+
+
+async def _health(asked: Asked) -> dict[str | None, dict[str, int]]:
+    since = dt.datetime.now(dt.UTC) - dt.timedelta(hours=HEALTH_HOURS)
+    found = await asked.state.ledger.usage(UsageQuery(by=("adapter",), since=since))
+    return {group.key["adapter"]: {"calls": group.requests, "errors": group.errors} for group in found.groups}
+
+
+async def _row(asked: Asked, row: AdapterSummary, health: Mapping[str | None, Any]) -> dict[str, Any]:
+    is_admin = asked.caller.role == "admin"
+    shown: dict[str, Any] = {}
+    with contextlib.suppress(DragomanError):  # the row's problem says why
+        shown = shown_document((await asked.engine.resolve(row.name)).document, asked.caller.role)
+    notice = shown.get("notice")
+    saved = asked.state.store.current(ADAPTER).get(row.name)
+    return {
+        "name": row.name,
+        "title": row.title,
+        "provider": row.provider,
+        "model": row.model if is_admin else shown.get("base_model"),
+        "operation": row.operation,
+        "aliases": row.aliases,
+        "default": row.default,
+        "capabilities": shown.get("capabilities") or {},
+        "pricing": shown.get("pricing"),
+        "constraints": shown.get("constraints"),
+        "notice": await notice_of(asked, notice),
+        "source": row.source if is_admin else None,
+        "saved_revision": saved.number if saved else None,
+        "problem": row.problem if is_admin or row.problem is None else "cannot be called just now",
+        "health": health.get(row.name),
+    }
+
+
+async def form(asked: Asked) -> Answer:
+    """Return what a form is made of: schemas, providers, presets, inference configurations, and what is locked."""
+    engine = asked.engine
+    plugins = await engine.run_blocking(lambda: engine.plugins)
+    catalog = await engine.catalog()
+    schema = adapter_schema(plugins.providers)
+    from dragoman.mapping import payload_preset_names, prompt_presets
+
+    providers = {
+        kind: {
+            "title": described.title,
+            "operations": described.operations,
+            "credentials": described.credentials,
+            "any_credentials": described.any_credentials,
+            "mapping": described.mapping,
+            "required": described.connection.model_json_schema().get("required", []),
+            "identities": [identity.path for identity in getattr(described.connection, "identities", ())],
+        }
+        for kind, described in sorted(plugins.providers.items())
+    }
+    return Answer(
+        {
+            "schema": schema,
+            "providers": providers,
+            "mapping_presets": payload_preset_names(),
+            "prompt_presets": sorted(prompt_presets()),
+            "configurations": sorted(catalog.configurations),
+            "importers": [{"name": i.name, "title": i.title} for i in plugins.importers.values()],
+            "locks": _locks(asked, schema),
+            "digest": digest({"schema": schema}),
+        }
+    )
+
+
+def _locks(asked: Asked, schema: Mapping[str, Any]) -> dict[str, str]:
+    """Return the fields that the caller's role or the stage forbids, each with the reason."""
+    paths: list[tuple[str, ...]] = [(member,) for member in Adapter.model_fields]
+    for name, definition in schema["$defs"].items():
+        group = name.split(".")[0]
+        if group in ("inference", "connection") and name.count(".") == 1:
+            paths += [(group, member) for member in definition.get("properties", {})]
+    policy, role = asked.engine.policy, asked.caller.role
+    reasons = {".".join(path): policy.refusal(role, *path) for path in paths}
+    return {path: reason for path, reason in reasons.items() if reason is not None}
+
+
+ROUTES = (
+    Route("GET", "/api/workbench/session", session, "user", "Tell who you are, and where."),
+    Route("GET", "/api/workbench/models", models, "user", "List models with health, notices and what failed."),
+    Route("GET", "/api/workbench/form", form, "user", "Return what a form for adapters is made of, and its locks."),
+)

@@ -1,0 +1,536 @@
+// The adapter editor: form and text of one document, always in step; checked as it is typed.
+
+import { api } from "/page/api.js";
+import { h, fill, field, button, select, tabs, toast, trouble, dialog, confirmed, copy, download } from "/page/dom.js";
+import { Form } from "/page/form.js";
+import { Schemas } from "/page/schema.js";
+import { clone, same, valueAt, withValue, parseJson, JsonError, patch, differences, show } from "/page/json.js";
+import { drafts, toFragment, fromFragment, secretLike } from "/page/drafts.js";
+import { talk } from "/page/talk.js";
+
+const CHECK_AFTER_MS = 250;
+const JSON_MEMBERS = ["model_kwargs", "endpoint_kwargs", "rules", "upstreams"];
+const SECTIONS = ["constraints", "capabilities", "pricing", "limits", "notice"];
+const HELP = {
+  base: "Everything that this document does not say is taken from there, also when it changes later.",
+  provider: "Which plugin talks to the model. Changing it drops connection, credentials, endpoint_kwargs and mapping of another provider.",
+};
+
+export async function view(context) {
+  const [form, { models }] = await Promise.all([api.form(), api.models()]);
+  const editor = new Editor(context, form, models);
+  await editor.open(context.rest, context.shared);
+  return { element: editor.element, leave: () => editor.leave() };
+}
+
+class Editor {
+  constructor({ session }, form, models) {
+    this.session = session;
+    this.facts = form;
+    this.models = models;
+    this.schemas = new Schemas(form.schema);
+    this.form = new Form(this);
+    this.element = h("div", {});
+    this.state = { problems: [], refused: [], effective: null, origins: {}, inherited: null };
+    this.format = "yaml";
+    this.turn = 0;
+    this.onKey = (event) => {
+      if (event.key.toLowerCase() === "s" && (event.ctrlKey || event.metaKey)) { event.preventDefault(); this.save(); }
+    };
+    document.addEventListener("keydown", this.onKey);
+  }
+
+  leave() {
+    clearTimeout(this.timer);
+    this.talking?.leave();
+    document.removeEventListener("keydown", this.onKey);
+    this.turn += 1;
+  }
+
+  // --- the draft ---
+
+  async open(name, shared) {
+    this.name = name || "";
+    this.saved = { document: null, etag: null, kind: "new" };
+    if (this.name) {
+      const found = await api.adapter(this.name);
+      this.saved = found;
+      this.name = found.name;
+    }
+    this.document = this.saved.kind === "shown" ? { base: this.name } : clone(this.saved.document) || {};
+    const kept = drafts.get(this.key());
+    if (shared) {
+      try { this.document = fromFragment(shared); this.restored = "from a link"; } catch { toast("The link holds no document that can be read.", "bad"); }
+    } else if (kept && !same(kept.document, this.document)) {
+      this.document = kept.document;
+      this.restored = "that was not saved";
+      if (this.name && kept.etag !== this.saved.etag) this.moved = true;
+      this.madeFrom = kept.etag;
+    }
+    this.draw();
+    this.changed(false);
+  }
+
+  key() { return this.name || "custom"; }
+
+  get(path) { return valueAt(this.document, path); }
+
+  set(path, value) {
+    this.document = withValue(this.document, path, value);
+    if (path.length === 1 && path[0] === "provider") this.otherProvider();
+    this.changed();
+  }
+
+  /** Another provider has other settings: those of the one before would be refused, and stay out. */
+  otherProvider() {
+    for (const member of ["connection", "credentials", "endpoint_kwargs", "mapping", "prompt"]) this.document = withValue(this.document, [member], undefined);
+  }
+
+  inherited(path) {
+    const below = this.state.inherited;
+    if (!below || path[0] === "name" || path[0] === "base" || below.is_base && ["aliases", "title", "version"].includes(path[0])) return {};
+    const provider = this.document.provider;
+    if (provider && provider !== below.effective.provider && ["connection", "credentials", "endpoint_kwargs", "mapping"].includes(path[0])) return {};
+    const value = valueAt(below.effective, path);
+    if (value === undefined) return {};
+    const origin = below.origins[path.join(".")] || `adapter ${below.name}`;
+    return { value, origin: origin.replace(/file \S*\/([^/\s)]+)/g, "file $1") };
+  }
+
+  /** The draft with the name that it is edited under. */
+  named() { return this.name && this.session.role === "admin" ? { name: this.name, ...this.document } : this.document; }
+
+  lock(path) {
+    if (path[0] === "name" && this.name) return "an adapter keeps its name; clone it for another one";
+    for (let size = path.length; size > 0; size -= 1) {
+      const reason = this.facts.locks[path.slice(0, size).join(".")];
+      if (reason) return reason;
+    }
+    return "";
+  }
+
+  effective(member) { return this.document[member] ?? this.state.inherited?.effective[member]; }
+
+  changed(keep = true) {
+    if (keep) drafts.set(this.key(), { document: this.document, etag: this.madeFrom === undefined ? this.saved.etag : this.madeFrom });
+    this.showText();
+    this.buttons();
+    clearTimeout(this.timer);
+    this.timer = setTimeout(() => this.check(), keep ? CHECK_AFTER_MS : 0);
+  }
+
+  async check() {
+    const turn = ++this.turn;
+    let found;
+    try { found = await api.ask("check", { document: this.named() }); } catch (error) {
+      if (turn === this.turn) fill(this.status, trouble(error));
+      return;
+    }
+    if (turn !== this.turn) return;
+    this.state = found;
+    this.drawForm();
+    const { problems } = found;
+    this.form.refresh([...problems, ...found.refused.map((p) => ({ ...p, message: `not allowed: ${p.message}` }))]);
+    this.showStatus(problems);
+    this.drawSide?.();
+    if (this.format === "effective") this.showText();
+    if (this.name && found.effective?.title) this.element.querySelector("h1").textContent = found.effective.title;
+  }
+
+  // --- the page ---
+
+  draw() {
+    this.status = h("div", { role: "status", class: "stack tight" });
+    this.head = h("div", { class: "row" });
+    this.body = h("div", { class: "stack" });
+    this.form.shape = "";
+    const under = this.saved.below?.base;
+    const bases = [["", this.saved.below || this.saved.has_file ? `As the deployment says${under ? `: ${under}` : ""}` : "None – from scratch"], ...this.models.filter((m) => m.name !== this.name).map((m) => [m.name, m.title ? `${m.title} (${m.name})` : m.name])];
+    const base = field("Base model", select(bases, this.document.base || "", (value) => this.set(["base"], value || undefined), { disabled: Boolean(this.lock(["base"])) }), HELP.base);
+    this.base = base.querySelector("select");
+    fill(this.element,
+      h("div", { class: "page-head" },
+        h("div", {}, h("h1", {}, this.name ? this.document.title || this.name : "Custom model"),
+          h("p", {}, this.name ? [h("code", {}, this.name), ` · ${this.saved.kind === "saved" ? `saved revision ${this.saved.revision.number} by ${this.saved.revision.saved_by}` : this.saved.kind === "plugin" ? "predefined by a plugin" : this.saved.kind === "shown" ? "a draft on top of it" : "from the deployment's files; saving puts a revision over it"}`]
+            : "Choose a base, or a provider and a model. Try it on the right; it need not be saved.")),
+        this.head),
+      this.status,
+      h("div", { class: "split" },
+        h("div", { class: "stack" }, h("section", { class: "card stack", "aria-label": "Base" }, base), this.body),
+        h("div", { class: "card stick" }, this.side())));
+    this.drawForm();
+    this.buttons();
+  }
+
+  /** Make the form anew where provider or operation changed; else the fields stay, and with them the focus. */
+  drawForm() {
+    const provider = this.effective("provider"), operation = this.effective("operation") || "chat";
+    if (this.base && this.base.value !== (this.document.base || "")) this.base.value = this.document.base || "";
+    const key = JSON.stringify([provider, operation, this.kindsShown()]);
+    if (this.form.shape === key) return;
+    const open = new Set([...this.body.querySelectorAll("details[open]")].map((d) => d.dataset.section));
+    const focused = document.activeElement?.closest?.("[data-path]")?.dataset.path;
+    this.form.shape = key;
+    this.form.fields.clear();
+    fill(this.body, this.sections(provider, operation).map(([name, title, made]) => h("details", { class: "section", "data-section": name, open: open.size ? open.has(name) : ["model", "inference", "connection"].includes(name) },
+      h("summary", {}, title, h("span", { class: "tag accent", hidden: true })), h("div", { class: "inside" }, made))));
+    this.form.refresh();
+    if (focused) this.form.fields.get(focused)?.element.querySelector("input, select, textarea")?.focus();
+  }
+
+  /** The kinds of inherited variants: a form that shows another kind's fields must be made anew. */
+  kindsShown() {
+    const below = this.state.inherited?.effective?.connection || {};
+    return Object.entries(below).map(([name, value]) => [name, value?.kind]);
+  }
+
+  sections(provider, operation) {
+    const member = (name) => this.schemas.member(name);
+    const make = (name, schema = member(name), options = {}) => this.form.make([name], schema, options);
+    const described = this.facts.providers[provider];
+    const providers = { enum: Object.keys(this.facts.providers), description: HELP.provider };
+    const operations = { enum: described?.operations || ["chat", "embed", "rerank"], description: "What the model is for.", default: "chat" };
+    const found = [
+      ["model", "Model", [make("name"), make("title"), make("provider", providers, { required: true }), make("model", undefined, { required: true }), make("base_model"), make("operation", operations)]],
+    ];
+    if (described) {
+      const connection = this.schemas.connection(provider);
+      const inference = this.schemas.inference(provider, operation);
+      const settings = { ...inference, properties: { ...inference.properties, ...(inference.properties.configuration ? { configuration: { ...inference.properties.configuration, anyOf: undefined, enum: this.facts.configurations } } : {}) } };
+      found.push(["inference", `Inference settings of ${described.title}`, this.form.make(["inference"], settings, { title: null })]);
+      found.push(["connection", `Connection to ${described.title}`, Object.keys(connection.properties || {}).length ? this.form.make(["connection"], connection, { title: null, required: described.required }) : h("p", { class: "muted" }, "This provider needs no connection settings.")]);
+      if (this.session.role === "admin") found.at(-1)[2] = [found.at(-1)[2], this.identity(described)];
+      const names = Object.keys(described.credentials);
+      const credentials = names.length && !described.any_credentials
+        ? names.map((name) => this.form.property(["credentials", name], { type: "string", description: `Name of the secret, never its value.${described.credentials[name] ? ` Default: ${described.credentials[name]}` : ""}` }))
+        : described.any_credentials ? this.form.property(["credentials"], { type: "object", additionalProperties: { type: "string" }, description: "Field and name of the secret, never its value." }) : h("p", { class: "muted" }, "This provider needs no credentials.");
+      found.push(["credentials", "Credentials", credentials]);
+    }
+    found.push(["kwargs", "Model and endpoint kwargs", JSON_MEMBERS.slice(0, 2).map((name) => this.form.property([name], { ...member(name), additionalProperties: undefined }))]);
+    if (!described || described.mapping) {
+      found.push(["mapping", "Mapping (for endpoints with their own JSON)", [
+        this.form.property(["mapping"], { description: `Presets: ${this.facts.mapping_presets.join(", ")}. The mapping helper makes one from samples.` }),
+        h("p", {}, h("a", { href: "#/mapping" }, "Open the mapping helper"))]]);
+      found.push(["prompt", "Prompt (role markers, for endpoints that take text)", [
+        this.form.property(["prompt", "preset"], { enum: this.facts.prompt_presets, description: "A family's markers; what stands beside it changes it." }),
+        ...["system", "user", "assistant", "start", "end", "user_with_system"].map((name) => this.form.property(["prompt", name], this.schemas.member("prompt").properties[name] && this.schemas.plain(this.schemas.member("prompt").properties[name]))),
+        h("p", {}, h("a", { href: "#/prompt" }, "Open the prompt editor with its preview"))]]);
+    }
+    for (const name of SECTIONS) found.push([name, { constraints: "Constraints (tokens)", capabilities: "Capabilities", pricing: "Pricing", limits: "Limits", notice: "Notice before first use" }[name], make(name, undefined, { title: null })]);
+    found.push(["more", "Rules, upstreams, aliases, runtime", [...JSON_MEMBERS.slice(2).map((name) => this.form.property([name], { ...member(name), variants: undefined, discriminator: undefined, properties: undefined, items: undefined, additionalProperties: undefined })), make("aliases"), make("runtime")]]);
+    return found;
+  }
+
+  identity(described) {
+    const where = h("div", { "aria-live": "polite" });
+    const ask = button("Check: who would I be?", async () => {
+      fill(where, h("p", { class: "muted" }, "asking …"));
+      try {
+        const { steps } = await api.ask("identity", { document: this.named() });
+        const kinds = { ok: "good", failed: "bad", skipped: "" };
+        fill(where, table(["Step", "", "What was found"], steps.map((s) => [s.name, h("span", { class: `tag ${kinds[s.state] ?? ""}` }, s.state),
+          [s.message, s.hint ? h("div", { class: "help" }, s.hint) : null, Object.entries(s.detail || {}).map(([name, value]) => h("div", { class: "help" }, `${name}: ${show(value)}`))]])));
+      } catch (error) { fill(where, trouble(error)); }
+    });
+    return h("div", { class: "stack tight" },
+      described.identities.length ? h("p", { class: "help" }, `Calls can be made as another identity (${described.identities.join(", ")}). The stage, your role and the deployment's allow list decide whether you may name one.`) : null,
+      h("p", { class: "help" }, "The check goes from the document to the identity and a call of one token, and says what is missing."), h("div", { class: "row" }, ask), where);
+  }
+
+  // --- status and buttons ---
+
+  showStatus(problems) {
+    for (const details of this.body.querySelectorAll("details.section")) {
+      const badge = details.querySelector("summary .tag");
+      const wrong = details.querySelectorAll(".property.wrong").length, set = details.querySelectorAll(".property.set").length;
+      badge.hidden = !wrong && !set;
+      badge.className = `tag ${wrong ? "bad" : "accent"}`;
+      badge.textContent = wrong ? `${wrong} to mend` : `${set} set here`;
+    }
+    const all = [...problems, ...this.state.refused];
+    fill(this.status,
+      this.restored ? h("div", { class: "note info row" }, h("span", { class: "grow" }, `This is a draft ${this.restored}.${this.moved ? " Somebody saved another revision in the meantime: compare under Changes." : ""}`), button("Reset", () => this.reset())) : null,
+      all.length ? h("div", { class: "note", id: "verdict" }, h("strong", {}, `${all.length} ${all.length === 1 ? "thing" : "things"} to mend before a call: `),
+        h("ul", {}, all.map((p) => h("li", {}, p.path ? [this.jump(p.path), " "] : null, p.message, p.hint ? ` – ${p.hint}` : "")))) : h("div", { class: "row" }, h("span", { class: "tag good", id: "verdict" }, "complete: can be called"), this.state.digest ? h("span", { class: "help" }, "digest ", h("code", {}, this.state.digest.slice(0, 12))) : null),
+      this.state.reports.length ? h("ul", { class: "help" }, this.state.reports.map((r) => h("li", {}, r.message))) : null);
+  }
+
+  jump(path) {
+    return h("button", { type: "button", class: "icon", onclick: () => {
+      const at = [...this.form.fields.keys()].filter((known) => path === known || path.startsWith(`${known}.`) || path.startsWith(`${known}[`)).at(-1);
+      const element = this.form.fields.get(at)?.element;
+      if (!element) return;
+      for (let up = element; up; up = up.parentElement) if (up.tagName === "DETAILS") up.open = true;
+      element.scrollIntoView({ block: "center" });
+      element.querySelector("input, select, textarea")?.focus();
+    } }, h("code", {}, path));
+  }
+
+  buttons() {
+    const dirty = !same(this.document, this.saved.document || {});
+    const admin = this.session.role === "admin";
+    const actions = [
+      ["", "More …"], ["clone", "Clone"], ["copy", "Copy document"], ["paste", "Paste document"], ["share", "Share link"], ["reset", "Reset to saved"],
+      ["import", "Import …"], ["export", "Export file"], ...(admin ? [["revisions", "Revisions, roll back"], ...(this.saved.revision ? [["delete", "Delete"]] : [])] : [])];
+    const more = select(actions, "", (value) => { more.value = ""; this.act(value); }, { "aria-label": "More actions" });
+    fill(this.head, more, button(dirty ? "Save" : "Saved", () => this.save(), { class: "button primary", disabled: !admin || !dirty, title: admin ? "Ctrl S" : "Administrators save adapters" }));
+  }
+
+  async act(what) {
+    const acts = { clone: () => this.cloned(), copy: () => copy(JSON.stringify(this.document, null, 2), "Document"), paste: () => this.paste(), share: () => this.share(), reset: () => this.reset(),
+      import: () => this.import(), export: () => this.export(), revisions: () => this.revisions(), delete: () => this.remove() };
+    try { await acts[what]?.(); } catch (error) { fill(this.status, trouble(error)); }
+  }
+
+  replace(document) {
+    this.document = document;
+    this.form.shape = "";
+    this.drawForm();
+    this.changed();
+  }
+
+  reset() {
+    drafts.remove(this.key());
+    this.restored = this.moved = this.madeFrom = undefined;
+    this.document = clone(this.saved.document) || {};
+    this.form.shape = "";
+    this.drawForm();
+    this.changed(false);
+  }
+
+  cloned() {
+    const { name, aliases, ...rest } = this.document;
+    drafts.set("custom", { document: { ...(this.name && this.saved.has_file && this.saved.kind === "saved" ? { base: this.name } : {}), ...rest, ...(rest.title ? { title: `${rest.title} (copy)` } : {}) }, etag: null });
+    location.hash = "#/edit";
+  }
+
+  async paste() {
+    const box = h("textarea", { class: "code", rows: 12, spellcheck: false });
+    await dialog("Paste a document", (close) => {
+      const where = h("div", {});
+      return [field("JSON or YAML", box), where, h("div", { class: "row end" }, button("Use it", async () => {
+        const found = await this.read(box.value);
+        if (found.problems) fill(where, trouble({ message: "It cannot be read.", problems: found.problems }));
+        else { this.replace(found.document); close(); }
+      }, { class: "button primary" }))];
+    });
+  }
+
+  async read(text) {
+    if (!text.trim()) return { document: {} };
+    if (text.trim().startsWith("{")) {
+      try { return { document: parseJson(text) }; } catch (error) {
+        if (error instanceof JsonError) return { problems: [{ path: "", message: error.told }] };
+        throw error;
+      }
+    }
+    return api.ask("text", { text, format: "yaml" });
+  }
+
+  async share() {
+    const found = secretLike(this.document);
+    if (found.length) { fill(this.status, trouble({ message: "A link must hold no secret, and this looks like one. Name a secret under credentials instead.", problems: found.map((path) => ({ path, message: "looks like a secret" })) })); return; }
+    await copy(`${location.origin}/#/share/${toFragment(this.document)}`, "Link");
+  }
+
+  export() { download(`${this.document.name || "adapter"}.json`, `${JSON.stringify(this.document, null, 2)}\n`, "application/json"); }
+
+  async import() {
+    const text = h("textarea", { class: "code", rows: 10, spellcheck: false });
+    const file = h("input", { type: "file", onchange: async () => { text.value = await file.files[0].text(); } });
+    let from = "own";
+    await dialog("Import", (close) => {
+      const where = h("div", { class: "stack tight" });
+      const use = async () => {
+        try {
+          const found = from === "own" ? await this.read(text.value) : await api.ask("import", { from, text: text.value });
+          if (found.problems) { fill(where, trouble({ message: "It cannot be imported.", problems: found.problems })); return; }
+          const documents = found.documents || [found.document];
+          const notes = (found.notes || []).map((n) => h("li", {}, n.path ? h("code", {}, n.path) : null, ` ${n.message}`, n.hint ? ` – ${n.hint}` : ""));
+          if (documents.length === 1 && !notes.length) { this.replace(documents[0]); close(); return; }
+          fill(where, h("p", {}, `${documents.length} found. Choose one to edit.`), notes.length ? h("ul", { class: "note" }, notes) : null,
+            documents.map((d) => button(d.title ? `${d.title} (${d.name})` : d.name || "the document", () => { this.replace(d); close(); })));
+        } catch (error) { fill(where, trouble(error)); }
+      };
+      return [field("Of", select([["own", "Dragoman (YAML or JSON)"], ...this.facts.importers.map((i) => [i.name, i.title])], from, (value) => { from = value; })),
+        field("File", file), field("Or its text", text), where, h("div", { class: "row end" }, button("Read", use, { class: "button primary" }))];
+    });
+  }
+
+  // --- saving ---
+
+  async save() {
+    if (this.session.role !== "admin") return;
+    let name = this.name || this.document.name;
+    if (!name) {
+      name = await dialog("Save as", (close) => {
+        const input = h("input", { spellcheck: false, placeholder: "my-model", required: true });
+        return h("form", { onsubmit: (event) => { event.preventDefault(); close(input.value.trim()); } }, field("Name", input, "Lower case letters, digits, dot, underscore, hyphen. Callers say it as `model`."), h("div", { class: "row end" }, h("button", { type: "submit", class: "button primary" }, "Save")));
+      });
+      if (!name) return;
+    }
+    const etag = this.name ? (this.madeFrom === undefined ? this.saved.etag : this.madeFrom) : null;
+    await this.write(name, etag);
+  }
+
+  async write(name, etag) {
+    try {
+      const revision = await api.save(name, { name, ...this.document }, etag);
+      drafts.remove(this.key());
+      toast(`Saved: ${name}, revision ${revision.number}`);
+      if (this.name !== name) { location.hash = `#/edit/${encodeURIComponent(name)}`; return; }
+      this.saved = { ...this.saved, document: revision.document, etag: revision.etag, kind: "saved", revision };
+      this.document = clone(revision.document);
+      this.restored = this.moved = this.madeFrom = undefined;
+      this.draw();
+      this.changed(false);
+    } catch (error) {
+      if (error.status === 412) await this.conflict(name, error);
+      else fill(this.status, trouble(error));
+    }
+  }
+
+  /** Somebody saved in the meantime: show both, let the person decide, overwrite nothing by itself. */
+  async conflict(name, error) {
+    const theirs = await api.adapter(name);
+    const choice = await dialog("Somebody else saved this adapter", (close) => [
+      h("p", {}, theirs.revision ? `Revision ${theirs.revision.number} was saved by ${theirs.revision.saved_by}. Your change was made from an older one.` : error.message),
+      table(["Field", "Theirs", "Yours"], differences(theirs.document, { ...this.document, name }).map((d) => [h("code", {}, d.path), show(d.before), show(d.after)])),
+      h("div", { class: "row end" }, button("Go on editing", () => close()), button("Take theirs", () => close("theirs")), button("Save mine over it", () => close("mine"), { class: "button danger" }))]);
+    if (choice === "mine") await this.write(name, theirs.etag);
+    if (choice === "theirs") {
+      drafts.remove(this.key());
+      if (this.name !== name) location.hash = `#/edit/${encodeURIComponent(name)}`;
+      else { this.restored = this.moved = this.madeFrom = undefined; await this.open(name, ""); }
+    }
+  }
+
+  async revisions() {
+    if (!this.name) { toast("It was never saved."); return; }
+    let revisions = [];
+    try { ({ revisions } = await api.revisions(this.name)); } catch (error) { if (error.status !== 404) throw error; }
+    await dialog(`Revisions of ${this.name}`, (close) => (revisions.length ? table(["Revision", "When", "Who", "Changed", ""], revisions.map((r, i) => [
+      `${r.number}${r.deleted ? " (deleted)" : r.restored ? ` (back to ${r.restored})` : ""}`, new Date(r.saved_at).toLocaleString(), r.saved_by,
+      differences(revisions[i + 1]?.document || {}, r.document).map((d) => d.path).join(", ") || "–",
+      r.deleted || i === 0 ? "" : button("Roll back", async () => {
+        try {
+          await api.rollBack(this.name, r.number, this.saved.etag || `"${revisions[0].number}-${revisions[0].digest}"`);
+          drafts.remove(this.key());
+          close();
+          this.restored = this.moved = this.madeFrom = undefined;
+          await this.open(this.name, "");
+          toast(`Back to revision ${r.number}`);
+        } catch (error) { close(); fill(this.status, trouble(error)); }
+      }, { "aria-label": `Roll back to revision ${r.number}` })])) : h("p", {}, "It was never saved here; it comes from a file or a plugin.")));
+  }
+
+  async remove() {
+    if (!await confirmed("Delete the saved adapter?", this.saved.has_file ? "What the deployment's files say counts again." : "It can be brought back by a roll back.", "Delete", true)) return;
+    await api.remove(this.name, this.saved.etag);
+    drafts.remove(this.key());
+    toast(`Deleted: ${this.name}`);
+    location.hash = "#/models";
+  }
+
+  // --- the right side ---
+
+  side() {
+    const entries = [["text", "Document", () => this.textSide()], ["changes", "Changes", () => this.changesSide()], ["request", "Request", () => this.requestSide()], ["try", "Try it", () => this.trySide()]];
+    return tabs("What it is and does", entries, "text", () => {}).element;
+  }
+
+  textSide() {
+    this.drawSide = null;
+    const box = h("textarea", { class: "code", rows: 24, spellcheck: false, "aria-label": "The document as text" });
+    const told = h("div", { class: "linebreak", role: "status" });
+    const format = select([["yaml", "YAML"], ["json", "JSON"], ["effective", "Effective (read only)"]], this.format, (value) => { this.format = value; this.showText(true); }, { "aria-label": "Format" });
+    let timer, turn = 0;
+    box.addEventListener("input", () => {
+      clearTimeout(timer);
+      const now = ++turn;
+      timer = setTimeout(async () => {
+        const found = this.format === "json" ? await this.read(box.value.trim() || "{}") : await api.ask("text", { text: box.value.trim() ? box.value : "{}", format: "yaml" });
+        if (now !== turn) return;
+        fill(told, (found.problems || []).map((p) => h("div", {}, p.message)));
+        box.setAttribute("aria-invalid", Boolean(found.problems));
+        if (found.document && !same(found.document, this.document)) this.replace(found.document);
+      }, CHECK_AFTER_MS);
+    });
+    this.text = { box, told };
+    this.showText(true);
+    return h("div", { class: "stack tight" }, h("div", { class: "row" }, h("p", { class: "help grow" }, "What is stored: only what differs from what lies below. Edit here or in the form."), h("div", {}, format)), box, told);
+  }
+
+  async showText(force = false) {
+    const text = this.text;
+    if (!text || !text.box.isConnected && !force || (document.activeElement === text.box && !force)) return;
+    const whole = this.format === "effective";
+    text.box.readOnly = whole;
+    if (whole && !this.state.effective) { text.box.value = "Shown once the document is complete."; return; }
+    const shown = whole ? this.state.effective : this.document;
+    let made = JSON.stringify(shown, null, 2);
+    if (this.format !== "json") {
+      try { made = Object.keys(shown).length ? (await api.ask("text", { document: shown, format: "yaml" })).text : ""; } catch { return; }
+    }
+    if (!whole && shown !== this.document || (document.activeElement === text.box && !force)) return;
+    text.box.value = made;
+    fill(text.told);
+  }
+
+  changesSide() {
+    const where = h("div", { class: "stack" });
+    this.drawSide = () => {
+      const below = this.state.inherited, effective = this.state.effective;
+      const drop = (document) => Object.fromEntries(Object.entries(document || {}).filter(([name]) => !["name", "aliases", "base", "version"].includes(name)));
+      const against = effective && below ? differences(drop(below.effective), drop(effective)) : [];
+      const saved = differences(this.saved.document || {}, this.document);
+      fill(where,
+        h("h3", {}, below ? `Against ${below.is_base ? `the base ${below.name}` : "what the deployment says"}` : "Against the base"),
+        !below ? h("p", { class: "muted" }, "There is no base: everything is this document's own.") : !effective ? h("p", { class: "muted" }, "Shown once the document is complete.") : against.length ? table(["Field", "Base", "Here"], against.map((d) => [h("code", {}, d.path), h("span", { class: "minus" }, show(d.before)), h("span", { class: "plus" }, show(d.after))])) : h("p", { class: "muted" }, "Nothing differs."),
+        h("h3", {}, this.saved.revision ? `Against saved revision ${this.saved.revision.number}` : "Against what is saved"),
+        saved.length ? table(["Field", "Saved", "Draft"], saved.map((d) => [h("code", {}, d.path), h("span", { class: "minus" }, show(d.before)), h("span", { class: "plus" }, show(d.after))])) : h("p", { class: "muted" }, "Nothing differs."),
+        h("h3", {}, "Where every value comes from"),
+        effective ? table(["Field", "Value", "From"], Object.entries(this.state.origins).sort().map(([path, origin]) => [h("code", {}, path), show(valueAt(effective, path.split("."))), origin.replace(/file \S*\/([^/\s)]+)/g, "file $1")])) : h("p", { class: "muted" }, "Shown once the document is complete."));
+    };
+    this.drawSide();
+    return where;
+  }
+
+  requestSide() {
+    this.drawSide = null;
+    const question = h("input", { value: "Hello" });
+    const where = h("div", { class: "stack tight" });
+    const stream = h("input", { type: "checkbox" });
+    const ask = async () => {
+      try {
+        const found = await api.ask("dry-run", { document: this.named(), messages: question.value, stream: stream.checked });
+        const body = typeof found.body === "string" ? found.body : JSON.stringify(found.body, null, 2);
+        fill(where, h("pre", { class: "raw", tabindex: 0, id: "dry-run" }, `${found.method} ${found.url}\n${Object.entries(found.headers).map(([name, value]) => `${name}: ${value}`).join("\n")}\n\n${body}`),
+          h("div", { class: "row" }, button("Copy as curl", () => copy(found.curl, "curl command"))), found.reports.map((r) => h("p", { class: "help" }, r.message)));
+      } catch (error) { fill(where, trouble(error)); }
+    };
+    return h("div", { class: "stack tight" }, h("p", { class: "help" }, "The exact request that would be sent; credentials are masked, and nothing is sent."),
+      field("Question", question), h("label", { class: "check" }, stream, " as a stream"), h("div", { class: "row" }, button("Show the request", ask, { class: "button primary" })), where);
+  }
+
+  trySide() {
+    this.drawSide = null;
+    this.talking?.leave();
+    this.talking = talk(async () => {
+      await this.check();
+      if (this.state.problems.length) throw Object.assign(new Error("The document is not complete yet."), { code: "incomplete", problems: this.state.problems, todo: "Mend what is marked in the form." });
+      const { name, aliases, ...effective } = this.state.effective;
+      const from = this.name || this.document.base;
+      if (!from) return { target: { dragoman: { adapter: effective } }, pricing: effective.pricing };
+      const { name: own, aliases: others, title, version, ...before } = (await api.adapter(from)).effective;
+      const { title: shown, version: format, ...after } = effective;
+      const override = patch(before, after);
+      return { target: { model: from, ...(Object.keys(override).length ? { dragoman: { adapter: override } } : {}) }, pricing: effective.pricing };
+    });
+    return h("div", {}, h("p", { class: "help" }, "Calls the draft as it is now. It is booked and logged like every call."), this.talking.element);
+  }
+}
+
+function table(heads, rows) {
+  return h("div", { class: "table-wrap", tabindex: 0 }, h("table", {}, h("thead", {}, h("tr", {}, heads.map((text) => h("th", {}, text)))), h("tbody", {}, rows.map((cells) => h("tr", {}, cells.map((cell) => h("td", {}, cell)))))));
+}

@@ -1,0 +1,1 @@
+"""The commands that this plugin brings: ``dragoman bedrock`` and ``dragoman policy``."""

@@ -1,0 +1,29 @@
+"""``dragoman bedrock``: profiles and routers of an account."""
+
+from __future__ import annotations
+
+import click
+from dragoman.cli.plugin import CommandGroup, global_options
+
+from dragoman_aws.commands.access import access
+from dragoman_aws.commands.profiles import profiles
+from dragoman_aws.commands.routers import routers
+
+EPILOG = """\b
+Examples:
+  dragoman bedrock profiles list
+  dragoman bedrock profiles create team-a --from us.anthropic.claude-sonnet-4-20250514-v1:0 --tag team=a
+  dragoman bedrock routers list
+  dragoman bedrock access my-model
+"""
+
+
+@click.group(cls=CommandGroup, epilog=EPILOG)
+@global_options
+def bedrock() -> None:
+    """Inference profiles and prompt routers of Amazon Bedrock."""
+
+
+bedrock.add_command(access)
+bedrock.add_command(profiles)
+bedrock.add_command(routers)

@@ -1,0 +1,260 @@
+"""``dragoman bedrock profiles``: cross-region and application profiles."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+from dragoman.cli.plugin import (
+    CommandGroup,
+    Invocation,
+    global_options,
+    json_option,
+    note,
+    pass_invocation,
+    table,
+    write_json,
+    write_line,
+)
+from dragoman.errors import DocumentError, ModelNotFoundError
+
+from dragoman_aws.commands.applying import apply
+from dragoman_aws.commands.importing import import_profiles
+from dragoman_aws.commands.shown import (
+    application_object,
+    cross_region_object,
+    progress,
+    save_adapter,
+    save_option,
+    show,
+    tags_from,
+)
+from dragoman_aws.commands.who import Who, who_options
+from dragoman_aws.profiles import (
+    ApplicationProfile,
+    ApplicationProfiles,
+    CrossRegionInferenceProfile,
+    discover,
+    facts,
+)
+from dragoman_aws.profiles.cross_region import from_summary, shipped
+
+EPILOG = """\b
+Examples:
+  dragoman bedrock profiles list --offline --model anthropic.claude-sonnet-4-20250514-v1:0
+  dragoman bedrock profiles show us.anthropic.claude-sonnet-4-20250514-v1:0
+  dragoman bedrock profiles create team-a --from us.amazon.nova-lite-v1:0 --tag team=a --save team-a
+  dragoman bedrock profiles apply profiles.yaml
+"""
+
+
+@click.group(cls=CommandGroup, epilog=EPILOG)
+@global_options
+def profiles() -> None:
+    """Cross-region and application inference profiles."""
+
+
+profiles.add_command(apply)
+profiles.add_command(import_profiles)
+
+
+# --- list and show -----------------------------------------------------------------------------------------------
+
+
+@profiles.command("list")
+@click.option("--type", "kind", type=click.Choice(["all", "system", "application"]), default="all", help="Only these.")
+@click.option("--model", metavar="ID", help="Only profiles of this foundation model.")
+@click.option("--geo", metavar="GEO", help="Only cross-region profiles of this geography.")
+@click.option("--offline", is_flag=True, help="Ask no account: cross-region profiles of the shipped facts.")
+@json_option
+@who_options
+@global_options
+@pass_invocation
+def list_profiles(
+    invocation: Invocation, /, *, kind: str, model: str | None, geo: str | None, offline: bool, as_json: bool, who: Who
+) -> None:
+    """List the profiles of the account, all pages of them."""
+    if offline:
+        found: tuple[list[CrossRegionInferenceProfile], list[ApplicationProfile]] = (shipped(), [])
+    else:
+        found = invocation.run(lambda engine: _listed(engine, who, kind, geo))
+    system = [p for p in found[0] if model in (None, p.model) and geo in (None, p.geo_region)]
+    own = [p for p in found[1] if model in (None, p.base_model)]
+    if as_json:
+        write_json({"profiles": [*map(cross_region_object, system), *map(application_object, own)]})
+        return
+    rows = [(p.id, "system", p.model, p.status or "-", p.origin) for p in system]
+    rows += [(p.id, "application", p.base_model or "-", p.status or "-", p.name) for p in own]
+    if rows:
+        table(("ID", "TYPE", "MODEL", "STATUS", "NAME OR SOURCE"), rows)
+    else:
+        write_line("There are no such profiles.")
+
+
+async def _listed(
+    engine: Any, who: Who, kind: str, geo: str | None
+) -> tuple[list[CrossRegionInferenceProfile], list[ApplicationProfile]]:
+    async with await who.account(engine) as account:
+        system = await discover(account, progress) if kind != "application" else []
+        own = await ApplicationProfiles(account).list(progress) if kind != "system" and geo is None else []
+        return system, own
+
+
+@profiles.command("show")
+@click.argument("profile", metavar="ID|NAME|ARN")
+@click.option("--offline", is_flag=True, help="Ask no account: the shipped facts.")
+@save_option
+@json_option
+@who_options
+@global_options
+@pass_invocation
+def show_profile(
+    invocation: Invocation, /, *, profile: str, offline: bool, save: str | None, as_json: bool, who: Who
+) -> None:
+    """Show a profile: where it routes to, the model behind it, its tags."""
+    if offline:
+        if save is not None:
+            raise click.BadParameter("it needs the account", param_hint="'--save'")
+        shown = cross_region_object(CrossRegionInferenceProfile.from_id(profile))
+    else:
+        shown = invocation.run(lambda engine: _shown(engine, who, profile, save))
+    show(shown, as_json=as_json)
+
+
+async def _shown(engine: Any, who: Who, reference: str, name: str | None) -> dict[str, Any]:
+    async with await who.account(engine) as account:
+        if ":application-inference-profile/" not in reference:
+            profile_id = reference.rpartition("/")[2]
+            try:
+                row = await account.call("get_inference_profile", inferenceProfileIdentifier=profile_id)
+            except (ModelNotFoundError, DocumentError):
+                row = {"type": "APPLICATION"}
+            if row["type"] == "SYSTEM_DEFINED":
+                found = from_summary(row, account.region)
+                document = {
+                    "provider": "bedrock",
+                    "model": found.id,
+                    "base_model": found.model,
+                    "connection": {"region": account.region},
+                }
+                await save_adapter(engine, name, document)
+                return cross_region_object(found)
+        own = await ApplicationProfiles(account).get(reference)
+        await save_adapter(engine, name, own.as_adapter())
+        return application_object(own)
+
+
+@profiles.command()
+@click.argument("region")
+@json_option
+@global_options
+def geo(region: str, as_json: bool) -> None:
+    """Show the geographies of a region: the prefixes that its cross-region profiles have."""
+    found = facts.geographies_of_region(region)
+    if as_json:
+        write_json({"region": region, "geographies": list(found)})
+        return
+    for name in found:
+        write_line(name)
+    if not found:
+        note(f"no geography of the {facts.provenance()} has the region {region}")
+
+
+# --- create, tag, delete -----------------------------------------------------------------------------------------
+
+tag_option = click.option("--tag", "tags", metavar="KEY=VALUE", multiple=True, help="A tag; may be repeated.")
+
+
+@profiles.command()
+@click.argument("name")
+@click.option("--from", "source", metavar="ID|ARN", required=True, help="A model or a cross-region profile.")
+@click.option("--description", metavar="TEXT", help="At most 200 characters.")
+@tag_option
+@click.option("--no-wait", is_flag=True, help="Do not wait until it is active.")
+@save_option
+@json_option
+@who_options
+@global_options
+@pass_invocation
+def create(
+    invocation: Invocation,
+    /,
+    *,
+    name: str,
+    source: str,
+    description: str | None,
+    tags: tuple[str, ...],
+    no_wait: bool,
+    save: str | None,
+    as_json: bool,
+    who: Who,
+) -> None:
+    """Create an application profile and print it."""
+    given = tags_from(tags)
+
+    async def work(engine: Any) -> ApplicationProfile:
+        async with await who.account(engine) as account:
+            return await ApplicationProfiles(account).create(
+                name, source, description=description, tags=given, wait_s=0 if no_wait else 60
+            )
+
+    made = invocation.run(lambda engine: _and_saved(engine, work, save))
+    show(application_object(made), as_json=as_json)
+
+
+async def _and_saved(engine: Any, work: Any, name: str | None) -> ApplicationProfile:
+    made: ApplicationProfile = await work(engine)
+    await save_adapter(engine, name, made.as_adapter())
+    return made
+
+
+@profiles.command()
+@click.argument("profile", metavar="ID|NAME|ARN")
+@click.argument("tags", metavar="KEY=VALUE...", nargs=-1, required=True)
+@who_options
+@global_options
+@pass_invocation
+def tag(invocation: Invocation, /, *, profile: str, tags: tuple[str, ...], who: Who) -> None:
+    """Set tags of an application profile; others stay."""
+    given = tags_from(tags)
+
+    async def work(engine: Any) -> None:
+        async with await who.account(engine) as account:
+            await ApplicationProfiles(account).tag(profile, given)
+
+    invocation.run(work)
+
+
+@profiles.command()
+@click.argument("profile", metavar="ID|NAME|ARN")
+@click.argument("keys", metavar="KEY...", nargs=-1, required=True)
+@who_options
+@global_options
+@pass_invocation
+def untag(invocation: Invocation, /, *, profile: str, keys: tuple[str, ...], who: Who) -> None:
+    """Remove tags of an application profile."""
+
+    async def work(engine: Any) -> None:
+        async with await who.account(engine) as account:
+            await ApplicationProfiles(account).untag(profile, keys)
+
+    invocation.run(work)
+
+
+@profiles.command()
+@click.argument("profile", metavar="ID|NAME|ARN")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@who_options
+@global_options
+@pass_invocation
+def delete(invocation: Invocation, /, *, profile: str, yes: bool, who: Who) -> None:
+    """Delete an application profile; calls of its ARN fail from then on."""
+    if not yes:
+        click.confirm(f"Delete the profile {profile}?", abort=True, err=True)
+
+    async def work(engine: Any) -> None:
+        async with await who.account(engine) as account:
+            await ApplicationProfiles(account).delete(profile)
+
+    invocation.run(work)
+    note(f"the profile {profile} is deleted")
