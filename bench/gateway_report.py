@@ -19,6 +19,7 @@ SUBJECT, FLOOR, PEER = "gateway_dragoman", "gateway_bare", "gateway_litellm"
 
 def results(found: Mapping[str, Measured], *, concurrency: int, rounds: int, requests: int, date: str) -> str:
     """Return the page."""
+    load = os.getloadavg()[1]
     versions = [f"- {m.title}: " + ", ".join(f"{n} {v}" for n, v in m.versions.items()) for m in found.values()]
     return f"""\
 # Gateways on one core
@@ -34,7 +35,7 @@ checks a key of its store, decides by the policy at stage `prod` as role `user`,
 Prometheus and logs a line; LiteLLM compares its master key and has no database; the bare forwarder compares a text and
 passes bytes on. Requests per second are bounded by the load's core where a gateway is faster than that; CPU is not.
 Compare the figures of one table: absolute values move with the machine, and this one did other work at the same time.
-A ratio is the median of the rounds' ratios.
+A ratio is the median of the rounds' ratios. Load average of the machine when it ended, over five minutes: {load:.0f}.
 
 {aligned(_requests(found))}
 
