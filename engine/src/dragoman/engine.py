@@ -610,6 +610,7 @@ class Engine:
         if sessions is None:
             sessions = self._open[loop] = OpenSessions()
         provider = await self.provider_of(resolved)
+        await sessions.turns.take()
         return await sessions.lease(resolved, functools.partial(self._open_session, resolved, provider))
 
     def _open_session(self, resolved: Resolved, provider: Provider) -> Session:

@@ -134,6 +134,17 @@ async def test_pieces_come_as_they_arrive(serve, transport):
         assert [piece async for piece in pieces] == [b"two"]
 
 
+@both_ways
+async def test_more_pieces_than_are_held_at_a_time_all_arrive(serve, transport, call):
+    async def script(connection, request):
+        await connection.chunked_head()
+        await connection.write(b"1\r\nx\r\n" * 100_000)  # reading is paused and resumed on the way
+        await connection.last_chunk()
+
+    upstream = await serve(script)
+    assert (await call(transport, upstream.request())).body == b"x" * 100_000
+
+
 async def test_a_stream_may_be_empty(serve, transport):
     upstream = await serve(lambda connection, request: connection.answer(b""))
     assert (await streamed(transport, upstream.request())).body == b""

@@ -27,8 +27,8 @@ def decode_answer(reply: WireReply, reports: tuple[Report, ...] = ()) -> Respons
     """Return the answer of a 2xx reply; raise ``ProtocolError`` where it is not JSON or has no message."""
     answer = _answer_of(reply)
     output = answer.get("output")
-    message = output.get("message") if isinstance(output, Mapping) else None
-    if not isinstance(message, Mapping):
+    message = output.get("message") if isinstance(output, dict) else None
+    if not isinstance(message, dict):
         raise _broken(reply, "the answer has no message")
     extra = {name: value for name, value in answer.items() if name not in PLACED}
     parts: list[Part] = []
@@ -71,8 +71,8 @@ def _broken(reply: WireReply, what: str) -> ProtocolError:
 
 def _routed_model(trace: Any) -> str | None:
     """Return the model that a prompt router chose; ``None`` for any other target: Converse does not say."""
-    router = trace.get("promptRouter") if isinstance(trace, Mapping) else None
-    model = router.get("invokedModelId") if isinstance(router, Mapping) else None
+    router = trace.get("promptRouter") if isinstance(trace, dict) else None
+    model = router.get("invokedModelId") if isinstance(router, dict) else None
     return model if isinstance(model, str) else None
 
 

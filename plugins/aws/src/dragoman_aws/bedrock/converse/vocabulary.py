@@ -34,7 +34,7 @@ def usage_of(raw: Any, additional: Any = None) -> Usage:
     Bedrock's ``inputTokens`` leaves out what was read from the cache or written to it; its ``totalTokens`` does not.
     ``additional`` are the model's own fields, where an adapter asks for Claude's ``/usage``: it counts the thinking.
     """
-    if not isinstance(raw, Mapping) or not raw:
+    if not isinstance(raw, dict) or not raw:
         return NO_USAGE
     plain, written = _figure(raw, "inputTokens"), _figure(raw, "outputTokens")
     cached, cache_write = _figure(raw, "cacheReadInputTokens"), _figure(raw, "cacheWriteInputTokens")
@@ -47,8 +47,8 @@ def usage_of(raw: Any, additional: Any = None) -> Usage:
 
 def _thinking(additional: Any) -> int | None:
     for name in ("usage", "output_tokens_details"):
-        additional = additional.get(name) if isinstance(additional, Mapping) else None
-    return _figure(additional, "thinking_tokens") if isinstance(additional, Mapping) else None
+        additional = additional.get(name) if isinstance(additional, dict) else None
+    return _figure(additional, "thinking_tokens") if isinstance(additional, dict) else None
 
 
 def _figure(raw: Mapping[str, Any], name: str) -> int | None:
