@@ -124,6 +124,13 @@ def docs(session: nox.Session) -> None:
 
 
 @nox.session
+def browser(session: nox.Session) -> None:
+    """Drive the page Dev Settings in Debian's Chromium; `tests` does it too where there is one."""
+    session.install(*_tools("test"), "./engine[server,testing]", *map(_path, PLUGINS.values()))
+    session.run("pytest", "tests/browser", *session.posargs)
+
+
+@nox.session
 def bench(session: nox.Session) -> None:
     """Measure CPU per call and per stream beside the peers, each in an environment of its own; bench/RESULTS.md."""
     session.install("uv")
