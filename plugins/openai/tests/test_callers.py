@@ -7,8 +7,6 @@ from typing import Any
 
 import pytest
 from dragoman import Engine, Settings
-from dragoman.calls import generate
-from dragoman.engine import _Asked
 from dragoman.errors import AddressRefusedError, DocumentError
 from dragoman.testing.upstream import Reply, Upstream
 
@@ -46,10 +44,9 @@ CHECKED = {
 
 @pytest.mark.parametrize("case", CHECKED)
 async def test_an_address_that_an_api_caller_names_is_checked(engine: Engine, inside: Upstream, case: str) -> None:
-    asked = _Asked(CHECKED[case](inside.url), "hello", None, None, None, {}, stream=False, trusted=False)
+    resolved = await engine.resolve(CHECKED[case](inside.url), trusted=False)
     with pytest.raises(AddressRefusedError):
-        async with engine._planned(asked) as plan:
-            await generate(plan)
+        await engine.chat(resolved, "hello")
     assert not inside.connections
 
 
