@@ -124,6 +124,13 @@ def docs(session: nox.Session) -> None:
 
 
 @nox.session
+def browser(session: nox.Session) -> None:
+    """Drive the page Dev Settings in Debian's Chromium; `tests` does it too where there is one."""
+    session.install(*_tools("test"), "./engine[server,testing]", *map(_path, PLUGINS.values()))
+    session.run("pytest", "tests/browser", *session.posargs)
+
+
+@nox.session
 def bench(session: nox.Session) -> None:
     """Measure CPU per call and per stream beside the peers, each in an environment of its own; bench/RESULTS.md."""
     session.install("uv")
@@ -147,7 +154,7 @@ def acceptance(session: nox.Session) -> None:
 @nox.session
 def load(session: nox.Session) -> None:
     """Lean on the gateway: slow clients in numbers, connections dropped, kill -9; nothing may grow or be lost."""
-    session.install("pytest", "pytest-asyncio", "./engine[server,telemetry,testing]", "./plugins/openai")
+    session.install("pytest", "pytest-asyncio", "./engine[server,testing]", "./plugins/openai")
     session.run("pytest", "tests/load", *session.posargs, env={"RUN_LOAD": "1"})
 
 

@@ -74,7 +74,7 @@ class Measured:
     turns: dict[str, list[Turn]] = field(default_factory=dict)
 
     def median(self, operation: str, figure: str) -> float:
-        return median(getattr(turn, figure) for turn in self.turns[operation])
+        return float(median(getattr(turn, figure) for turn in self.turns[operation]))
 
 
 class Gateway(AbstractContextManager["Gateway"]):
@@ -161,7 +161,7 @@ def _start(
     for number in range(starts):
         port = _free_port()
         folder = scratch / f"{name}-{number}"
-        prepare = [python, program, "prepare", upstream, folder, str(port)]
+        prepare: list[str | Path] = [python, program, "prepare", upstream, folder, str(port)]
         said = subprocess.run(prepare, env=child_environment(), check=True, capture_output=True, text=True).stdout
         started = json.loads(said.splitlines()[-1])
         gateway = Gateway(started, port, core, scratch / f"{name}.log")

@@ -19,6 +19,7 @@ SUBJECT, FLOOR, PEER = "gateway_dragoman", "gateway_bare", "gateway_litellm"
 
 def results(found: Mapping[str, Measured], *, concurrency: int, rounds: int, requests: int, date: str) -> str:
     """Return the page."""
+    load = os.getloadavg()[1]
     versions = [f"- {m.title}: " + ", ".join(f"{n} {v}" for n, v in m.versions.items()) for m in found.values()]
     return f"""\
 # Gateways on one core
@@ -26,16 +27,15 @@ def results(found: Mapping[str, Measured], *, concurrency: int, rounds: int, req
 Written by `nox -s bench_gateway` on {date}: {platform.system()}, {platform.machine()}, {os.cpu_count()} cores, \
 Python {platform.python_version()}.
 
-Each gateway has one core; upstream and load share the other. {concurrency} connections ask one after the other, \
-without TLS; the upstream
-answers at once, a stream with all its {CHUNKS} chunks. Medians of {rounds} rounds of {requests} requests, or of a \
-quarter as many streams
-(LiteLLM: a twentieth of both). CPU is user and system time of the process, the second after the load included. The
-requests set a temperature, so that the policy has something to decide. Dragoman checks a key of its store, decides by
-the policy at stage `prod` as role `user`, prices and books every call, counts for Prometheus and logs a line;
-LiteLLM compares its master key and has no database; the bare forwarder compares a text and passes bytes on. Requests
-per second are bounded by the load's core where a gateway is faster than that; CPU is not. Compare the figures of one
-table: absolute values move with the machine, which was shared with other work.
+Each gateway has one core; upstream and load share the other. {concurrency} connections ask one after the other, without
+TLS; the upstream answers at once, a stream with all its {CHUNKS} chunks. Medians of {rounds} rounds of {requests}
+requests, or of a quarter as many streams (LiteLLM: a twentieth of both). CPU is user and system time of the process,
+the second after the load included. The requests set a temperature, so that the policy has something to decide. Dragoman
+checks a key of its store, decides by the policy at stage `prod` as role `user`, prices and books every call, counts for
+Prometheus and logs a line; LiteLLM compares its master key and has no database; the bare forwarder compares a text and
+passes bytes on. Requests per second are bounded by the load's core where a gateway is faster than that; CPU is not.
+Compare the figures of one table: absolute values move with the machine, and this one did other work at the same time.
+A ratio is the median of the rounds' ratios. Load average of the machine when it ended, over five minutes: {load:.0f}.
 
 {aligned(_requests(found))}
 
@@ -81,7 +81,7 @@ def _ratio(found: Mapping[str, Measured], operation: str, figure: str, against: 
     if not {SUBJECT, against} <= set(found):
         return None
     pairs = zip(found[SUBJECT].turns[operation], found[against].turns[operation], strict=True)
-    return median(getattr(own, figure) / getattr(other, figure) for own, other in pairs)
+    return float(median(getattr(own, figure) / getattr(other, figure) for own, other in pairs))
 
 
 def _targets(found: Mapping[str, Measured]) -> list[list[str]]:

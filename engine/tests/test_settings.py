@@ -149,6 +149,7 @@ WRITTEN: dict[str, tuple[str, str, dict[str, Any]]] = {
     "stage": ('stage = "dev"', "test", {"stage": "prod"}),
     "adapters_directory": ('adapters_directory = "f"', "e", {"adapters_directory": Path("flag")}),
     "inference_directory": ('inference_directory = "f"', "e", {"inference_directory": "flag"}),
+    "prompts_directory": ('prompts_directory = "f"', "e", {"prompts_directory": "flag"}),
     "connections": (
         '[connections.bedrock]\nregion = "f"',
         '{"bedrock": {"region": "e"}}',
@@ -341,7 +342,8 @@ def test_the_list_of_settings_is_json(folder: Path) -> None:
     write(folder / "dragoman.toml", '[[secrets.sources]]\nkind = "file"\npath = "s.json"')
     shown = Settings.load().origins()
     assert isinstance(shown[0], SettingOrigin)
-    assert json.loads(json.dumps(shown))[8][1] == [{"kind": "file", "path": "s.json"}]
+    values = {name: value for name, value, *_ in json.loads(json.dumps(shown))}
+    assert values["secrets.sources"] == [{"kind": "file", "path": "s.json"}]
 
 
 def test_settings_survive_pickling(folder: Path) -> None:

@@ -168,7 +168,7 @@ class Tab:
 
     def __init__(self, context, url):
         self.page = context.new_page()
-        self.page.set_default_timeout(10_000)
+        self.page.set_default_timeout(6_000)
         self.url = url
         self.said, self.asked, self.refused = [], [], []
         self.page.on("console", lambda message: message.type in ("error", "warning") and self.said.append(message.text))
@@ -178,7 +178,7 @@ class Tab:
 
     def open(self, view):
         self.page.goto(f"{self.url}/#/{view}")
-        self.page.locator(f'main[data-view="{view.split("/")[0]}"] h1').wait_for()
+        self.page.locator(f'main[data-view="{view}"] h1').wait_for()
         return self.page
 
     def outside(self):

@@ -35,7 +35,7 @@ def complete(page):
 
 def document(page):
     page.get_by_role("tab", name="Document").click()
-    page.get_by_label("Format").select_option("json")
+    page.get_by_label("Format", exact=True).select_option("json")
     box = page.get_by_label("The document as text")
     expect(box).to_have_value(re.compile(r"^\{"))
     return json.loads(box.input_value())
@@ -88,6 +88,7 @@ def test_a_base_fills_the_fields_and_only_what_differs_is_kept(tab):
 def test_a_third_party_plugin_gets_a_complete_form(tab):
     page = tab.open("edit")
     row(page, "provider").get_by_role("combobox").select_option("acme")
+    expect(row(page, "inference.tone")).to_be_visible()
     options = row(page, "inference.tone").get_by_role("combobox").locator("option").all_text_contents()
     assert options[1:] == ["calm", "lively"]
     expect(row(page, "inference.volume")).to_contain_text("how loud the answer is")
@@ -149,7 +150,7 @@ def test_form_and_text_are_in_step(tab):
     expect(box).to_have_value(re.compile("volume: 5"))
     box.fill("provider: acme\n  model: m\n")
     expect(page.get_by_role("tabpanel")).to_contain_text("line 2")
-    page.get_by_label("Format").select_option("effective")
+    page.get_by_label("Format", exact=True).select_option("effective")
     expect(box).to_have_attribute("readonly", "")
 
 
@@ -215,8 +216,6 @@ def test_a_galileo_document_is_imported(tab):
     dialog.get_by_label("Of", exact=True).select_option("galileo")
     dialog.get_by_label("Or its text").fill(json.dumps(GALILEO))
     dialog.get_by_role("button", name="Read").click()
-    if dialog.is_visible():
-        dialog.get_by_role("button", name=re.compile("llama")).click()
     expect(row(page, "provider").get_by_role("combobox")).to_have_value("sagemaker")
     expect(row(page, "model").get_by_role("textbox")).to_have_value("jumpstart-llama2-13b")
     expect(row(page, "title").get_by_role("textbox")).to_have_value(re.compile("<b>chat</b>"))

@@ -8,8 +8,8 @@ import pytest
 from .conftest import PICTURES
 
 VIEWS = (
-    "models", "edit", "edit/acme-voice", "try/acme-voice", "compare", "mapping", "prompt", "usage",
-    "plugins", "secrets", "keys", "audit",
+    "models", "edit", "edit/acme-voice", "try/acme-voice", "compare", "mapping", "prompt", "usage", "plugins",
+    "secrets", "keys", "audit",
 )  # fmt: skip
 
 
@@ -32,7 +32,8 @@ def test_no_view_has_a_serious_violation(new_tab, gateway, axe, scheme):
         page.wait_for_function("document.documentElement.dataset.theme")
         page.screenshot(path=PICTURES / f"{view.replace('/', '-')}-{scheme}.png")
         page.evaluate(axe)
-        result = page.evaluate("axe.run(document, {resultTypes: ['violations']})")
+        only = {} if scheme == "light" else {"runOnly": ["color-contrast"]}  # the rest is the same in both
+        result = page.evaluate("only => axe.run(document, {resultTypes: ['violations'], ...only})", only)
         serious = [v for v in result["violations"] if v["impact"] in ("serious", "critical")]
         if serious:
             found[view] = [(v["id"], [node["html"][:160] for node in v["nodes"][:3]]) for v in serious]
@@ -43,10 +44,15 @@ def used(page, view):
     """Leave the view as a person sees it who has begun to use it."""
     if view.startswith("edit"):
         page.locator("#verdict").wait_for()
+    if view == "edit/acme-voice":
+        page.locator('[data-path="title"] input').fill("The voice of Acme, louder")
+        page.locator('[data-path="inference.volume"] input[type=text]').fill("9")
+        page.get_by_text("1 set here").nth(1).wait_for()
+        page.evaluate("scrollTo(0, 0)")
     if view.startswith("try"):
         page.get_by_label("Message").fill("What is a dragoman?")
         page.get_by_role("button", name="Send").click()
-        page.get_by_text("finish").wait_for()
+        page.locator(".figures").wait_for()
     if view == "mapping":
         page.get_by_role("button", name="Propose a mapping").click()
         page.locator("#extracted").wait_for()
@@ -86,7 +92,7 @@ def test_everything_is_reached_by_keyboard(tab):
     page.get_by_label("Message").focus()
     page.keyboard.type("Hello")
     page.keyboard.press("Control+Enter")
-    page.get_by_text("voice-1 at north, volume 4.0: Hello").wait_for()
+    page.get_by_text("voice-1 at north, volume 4.0: Hello", exact=True).wait_for()
     page.locator("main").focus()
     page.keyboard.press("g")
     page.keyboard.press("e")
@@ -98,8 +104,7 @@ def test_everything_is_reached_by_keyboard(tab):
 
 def test_the_skip_link_leads_to_the_view(tab):
     page = tab.open("models")
-    page.reload()
-    page.locator("main h1").wait_for()
-    page.evaluate("document.activeElement.blur()")
-    page.keyboard.press("Tab")
-    assert page.evaluate("document.activeElement.className") == "skip"
+    page.locator(".skip").focus()
+    page.keyboard.press("Enter")
+    assert page.evaluate("document.activeElement.id") == "main"
+    assert page.url.endswith("#/models")

@@ -192,10 +192,11 @@ class _Bench:
 
     async def request(self) -> AsyncGenerator[CheckStep, None]:
         """Open a session and write the request of the call, without credentials."""
+        self.resolved = _with_limits(self.resolved)
         if self.resolved.adapter.runtime == "langchain":
+            self.resolved = _with_one_token(self.resolved)
             yield CheckStep.skipped("request", "a LangChain class makes the requests; the call shows whether they work")
             return
-        self.resolved = _with_limits(self.resolved)
         try:
             session = self.provider.open(self.resolved.target, self.context)
         except DragomanError as error:
@@ -302,7 +303,8 @@ class _Bench:
         try:
             step = await self._called()
         except DragomanError as error:
-            yield CheckStep.failed("call", error, await self._explained(error))
+            name = "secrets" if isinstance(error, SecretError) else "call"
+            yield CheckStep.failed(name, error, await self._explained(error))
             return
         yield step
 
@@ -319,7 +321,7 @@ class _Bench:
             return CheckStep.ok("call", f"{found} documents were ranked", total_s=_since(started), results=found)
         try:
             return await self._chatted(self.resolved)
-        except InvalidRequestError:
+        except (InvalidRequestError, UnsupportedError):
             unbounded = _without_bound(self.resolved)
             if unbounded is None:
                 raise

@@ -6,26 +6,25 @@ import asyncio
 import functools
 import logging
 import threading
-import time
 import weakref
-from collections import OrderedDict
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import aclosing, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Generic, NamedTuple, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, ParamSpec, TypeVar
 
 import orjson
 
 from dragoman import batches
-from dragoman.adapter import Adapter, Limits, Operation, PayloadMapping
 from dragoman.adapters import Adapters
+from dragoman.asked import Asked, AskedTexts, Wanted, refuse_other_operation, to_embed, to_rerank
 from dragoman.batches import TQ, Progress
 from dragoman.calls import ChatStream, Observe, Plan, Q, generate, redact_error
 from dragoman.catalog import Catalog, Saved, load_catalog
 from dragoman.constraints import apply_constraints, refuse_long_texts, refuse_undeclared, streams
-from dragoman.errors import DocumentError, DragomanError, Problem, SettingsError, UnsupportedError
+from dragoman.context import EngineContext, run_in
+from dragoman.errors import DragomanError, SettingsError, UnsupportedError
 from dragoman.events import EmbedResponse, Report, RerankResponse, Response
 from dragoman.langchain_driver.building import BuildContext, build_model
 from dragoman.messages import (
@@ -33,46 +32,29 @@ from dragoman.messages import (
     ToolChoiceLike,
     ToolLike,
     messages_from,
-    texts_from,
     tool_choice_from,
     tools_from,
 )
 from dragoman.plugins import Plugins, load_plugins
-from dragoman.policy import Caller, Change, Policy, Rights
+from dragoman.policy import Caller, Change, Policy
+from dragoman.prompts import Prompts, Values, render
 from dragoman.provider import (
-    Authorizer,
     CallObservation,
-    CallSettings,
     ChatRequest,
-    Codec,
     Context,
-    Credentials,
-    EmbedCodec,
-    EmbedPayload,
-    EmbedRequest,
-    Payload,
     Provider,
     ProviderDescription,
     Purpose,
-    RerankCodec,
-    RerankPayload,
-    RerankRequest,
     SecretView,
     Session,
-    Target,
-    Tls,
-    WireReply,
-    WireRequest,
 )
 from dragoman.reloading import keep_what_worked
-from dragoman.resolve import AdapterLike, Resolved, resolve
+from dragoman.resolve import AdapterLike, Resolved
 from dragoman.secret import Secret
 from dragoman.secrets import SecretStore
 from dragoman.sessions import Lease, OpenSessions, WholeAnswers, import_provider
 from dragoman.settings import AllowedHost, Settings
-from dragoman.transport.authorization import CredentialCache
-from dragoman.transport.codec_session import CodecSession, EmbedSession, RerankSession
-from dragoman.transport.line import Line
+from dragoman.snapshot import Snapshot
 from dragoman.transport.pool import TransportPool
 
 if TYPE_CHECKING:
@@ -146,24 +128,25 @@ class Engine:
     ) -> None:
         self.settings = settings or Settings()
         self.adapters = Adapters(self)
+        self.prompts = Prompts(self)
         self.policy = Policy(self.settings.stage, self.settings.policy)
         self._audit = audit
         self._loading = threading.RLock()
         self._plugins = plugins
         self._secrets: SecretStore | None = None
-        self._snapshot: _Snapshot | None = None
+        self._snapshot: Snapshot | None = None
         self._saved = Saved()
         self._providers: dict[str, Provider] = {}
         self._open: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, OpenSessions] = weakref.WeakKeyDictionary()
         self._threads = ThreadPoolExecutor(MAX_THREADS, thread_name_prefix="dragoman")
-        in_threads = functools.partial(_run_in, self._threads)  # knows no engine: pools outlive one that is dropped
+        in_threads = functools.partial(run_in, self._threads)  # knows no engine: pools outlive one that is dropped
         self._transports = TransportPool(run_blocking=in_threads)
         allowed = [AllowedHost.of(entry) for entry in self.settings.network.allowed_hosts]
         self._checked_transports = TransportPool(allowed=allowed, run_blocking=in_threads)
         for pool in (self._transports, self._checked_transports):
             weakref.finalize(self, pool.leave).atexit = False
-        self._context = _Context(self, self._transports, CredentialCache())
-        self._checked_context = _Context(self, self._checked_transports, CredentialCache())
+        self._context = EngineContext(self._secret, self._threads, self._transports)
+        self._checked_context = EngineContext(self._secret, self._threads, self._checked_transports)
 
     @classmethod
     def from_config(cls, config: str | Path | None = None, **flags: Any) -> Engine:
@@ -211,9 +194,7 @@ class Engine:
         Raises:
             DragomanError: one tree; see :mod:`dragoman.errors`.
         """
-        asked = _Asked(
-            _Wanted(adapter, override, inference, caller, observe), messages, tools, tool_choice, stream=False
-        )
+        asked = Asked(Wanted(adapter, override, inference, caller, observe), messages, tools, tool_choice, stream=False)
         async with self._planned(asked) as plan:
             return await generate(plan)
 
@@ -230,9 +211,7 @@ class Engine:
         **inference: Any,
     ) -> ChatStream:
         """Answer a conversation event by event; the arguments are those of :meth:`chat`."""
-        asked = _Asked(
-            _Wanted(adapter, override, inference, caller, observe), messages, tools, tool_choice, stream=True
-        )
+        asked = Asked(Wanted(adapter, override, inference, caller, observe), messages, tools, tool_choice, stream=True)
         return ChatStream(self._planned(asked))
 
     async def dry_run(
@@ -248,7 +227,7 @@ class Engine:
         **inference: Any,
     ) -> DryRun:
         """Return the exact request that :meth:`chat` or :meth:`stream` would send, and send nothing."""
-        asked = _Asked(_Wanted(adapter, override, inference, caller, None), messages, tools, tool_choice, stream)
+        asked = Asked(Wanted(adapter, override, inference, caller, None), messages, tools, tool_choice, stream)
         async with self._planned(asked) as plan:
             return await self._dry(plan, plan.request)
 
@@ -284,7 +263,7 @@ class Engine:
             DragomanError: Nothing could be embedded; one tree, see :mod:`dragoman.errors`.
         """
         async with self._planned_texts(
-            _to_embed(_Wanted(adapter, override, inference, caller, observe), texts, purpose)
+            to_embed(Wanted(adapter, override, inference, caller, observe), texts, purpose)
         ) as plan:
             return await batches.embed(plan, progress)
 
@@ -311,7 +290,7 @@ class Engine:
 
         The other arguments, the failures and the errors are those of :meth:`embed`.
         """
-        asked = _to_rerank(_Wanted(adapter, override, inference, caller, observe), query, documents, top_n)
+        asked = to_rerank(Wanted(adapter, override, inference, caller, observe), query, documents, top_n)
         async with self._planned_texts(asked) as plan:
             return await batches.rerank(plan, progress)
 
@@ -327,7 +306,7 @@ class Engine:
     ) -> DryRun:
         """Return the first request that :meth:`embed` would send, and send nothing."""
         async with self._planned_texts(
-            _to_embed(_Wanted(adapter, override, inference, caller, None), texts, purpose)
+            to_embed(Wanted(adapter, override, inference, caller, None), texts, purpose)
         ) as plan:
             return await self._dry_first(plan)
 
@@ -343,9 +322,37 @@ class Engine:
         **inference: Any,
     ) -> DryRun:
         """Return the first request that :meth:`rerank` would send, and send nothing."""
-        asked = _to_rerank(_Wanted(adapter, override, inference, caller, None), query, documents, top_n)
+        asked = to_rerank(Wanted(adapter, override, inference, caller, None), query, documents, top_n)
         async with self._planned_texts(asked) as plan:
             return await self._dry_first(plan)
+
+    async def prompt(
+        self,
+        name: str,
+        variables: Values | None = None,
+        *,
+        variant: str | None = None,
+        adapter: AdapterLike | None = None,
+        **inference: Any,
+    ) -> Response:
+        """Ask with a prompt.
+
+        Args:
+            name: The prompt's.
+            variables: A value for each of its variables.
+            variant: Which one; ``None`` = the default one.
+            adapter: Asks this one instead of the variant's.
+            inference: Settings of this call, over the variant's.
+
+        Raises:
+            MessageError: There is no such prompt or variant, a variable has no value, or a value has no variable.
+            DragomanError: As in :meth:`chat`.
+        """
+        rendered = render(await self.prompts.get(name), variables or {}, variant)
+        settings = {**rendered.inference, **inference}
+        asked = rendered.adapter if adapter is None else adapter
+        override = {"inference": settings} if settings else None
+        return await self.chat(asked, rendered.messages, tools=rendered.tools, override=override)
 
     async def resolve(
         self,
@@ -510,7 +517,7 @@ class Engine:
 
     async def run_blocking(self, function: Callable[A, T], *args: A.args, **kwargs: A.kwargs) -> T:
         """Run a blocking function in the engine's own threads."""
-        return await _run_in(self._threads, function, *args, **kwargs)
+        return await run_in(self._threads, function, *args, **kwargs)
 
     async def aclose(self) -> None:
         """Close this event loop's sessions and connections."""
@@ -529,14 +536,14 @@ class Engine:
     # --- the way of one call -------------------------------------------------------------------------------------
 
     @asynccontextmanager
-    async def _planned(self, asked: _Asked) -> AsyncGenerator[Plan[ChatRequest], None]:
+    async def _planned(self, asked: Asked) -> AsyncGenerator[Plan[ChatRequest], None]:
         """Resolve what was asked and hold its session open until the call is over."""
         messages, tools = messages_from(asked.messages), tools_from(asked.tools)
         choice = tool_choice_from(asked.tool_choice)
         if choice is not None and choice.mode in ("required", "tool") and not tools:
             raise UnsupportedError("a tool call is demanded and no tool is given", path="tool_choice")
         resolved = await self._resolved(asked.wanted)
-        _refuse_other_operation(resolved, "chat")
+        refuse_other_operation(resolved, "chat")
         request = ChatRequest(messages, resolved.settings, tools, choice, asked.stream)
         refuse_undeclared(resolved, request)
         async with await self._lease(resolved) as lease:
@@ -548,16 +555,16 @@ class Engine:
             yield await self._plan(resolved, lease, session, request, reports=reports, observe=asked.wanted.observe)
 
     @asynccontextmanager
-    async def _planned_texts(self, asked: _AskedTexts[TQ]) -> AsyncGenerator[Plan[TQ], None]:
+    async def _planned_texts(self, asked: AskedTexts[TQ]) -> AsyncGenerator[Plan[TQ], None]:
         """Resolve an adapter for texts and hold its session open until the call is over."""
         resolved = await self._resolved(asked.wanted)
-        _refuse_other_operation(resolved, asked.operation)
+        refuse_other_operation(resolved, asked.operation)
         refuse_long_texts(resolved, asked.texts)
         async with await self._lease(resolved) as lease:
             request = asked.make_request(resolved.settings)
             yield await self._plan(resolved, lease, lease.session, request, observe=asked.wanted.observe)
 
-    async def _resolved(self, wanted: _Wanted) -> Resolved:
+    async def _resolved(self, wanted: Wanted) -> Resolved:
         if isinstance(wanted.adapter, Resolved):
             return wanted.adapter
         return await self.resolve(wanted.adapter, wanted.override, wanted.inference, caller=wanted.caller)
@@ -634,10 +641,13 @@ class Engine:
             return await self.run_blocking(lambda: self.secrets)
         return self._secrets
 
+    async def _secret(self, name: str) -> Secret:
+        return await (await self._store()).get(name)
+
     async def _build_context(self) -> BuildContext:
         return BuildContext(await (await self._store()).load(), self.settings.langchain.classes)
 
-    async def _current(self) -> _Snapshot:
+    async def _current(self) -> Snapshot:
         store = await self._store()
         view = await store.load()
         snapshot = self._snapshot
@@ -645,7 +655,7 @@ class Engine:
             snapshot = await self.run_blocking(self._load_catalog, view, store.revision)
         return snapshot
 
-    def _load_catalog(self, view: SecretView, revision: int, *, reread: bool = False) -> _Snapshot:
+    def _load_catalog(self, view: SecretView, revision: int, *, reread: bool = False) -> Snapshot:
         with self._loading:
             before, saved = self._snapshot, self._saved
             if before is None or before.revision != revision or reread:
@@ -654,7 +664,7 @@ class Engine:
                 return before
             else:
                 files = before.files
-            self._snapshot = _Snapshot(revision, files, saved)
+            self._snapshot = Snapshot(revision, files, saved)
             return self._snapshot
 
     def _read_files(self, view: SecretView, before: Catalog | None) -> Catalog:
@@ -693,193 +703,6 @@ class Engine:
             if self._secrets is not None:
                 redact_error(error, self._secrets.redact)
             raise
-
-
-class _Wanted(NamedTuple):
-    """Which adapter a caller asked for, and what they put on it."""
-
-    adapter: AdapterLike | Resolved | None
-    override: Mapping[str, Any] | None
-    inference: Mapping[str, Any]
-    caller: Caller | None
-    observe: Observe | None
-
-
-class _Asked(NamedTuple):
-    """What a caller asked for, as it came."""
-
-    wanted: _Wanted
-    messages: MessagesLike
-    tools: Sequence[ToolLike] | None
-    tool_choice: ToolChoiceLike | None
-    stream: bool
-
-
-@dataclass(frozen=True, slots=True)
-class _AskedTexts(Generic[TQ]):
-    """What a caller asked to be done with texts."""
-
-    operation: Operation
-    wanted: _Wanted
-    texts: Sequence[str]
-    make_request: Callable[[CallSettings[Any]], TQ]
-
-
-def _to_embed(wanted: _Wanted, texts: str | Sequence[str], purpose: Purpose | None) -> _AskedTexts[EmbedRequest]:
-    given = texts_from(texts, "texts")
-    return _AskedTexts("embed", wanted, given, lambda settings: EmbedRequest(given, settings, purpose))
-
-
-def _to_rerank(wanted: _Wanted, query: str, documents: Sequence[str], top_n: int | None) -> _AskedTexts[RerankRequest]:
-    if top_n is not None and top_n < 1:
-        raise UnsupportedError("at least 1 is expected, or none for all", path="top_n")
-    (asked,), given = texts_from(query, "query"), texts_from(documents, "documents")
-    return _AskedTexts("rerank", wanted, (asked, *given), lambda settings: RerankRequest(asked, given, settings, top_n))
-
-
-def _refuse_other_operation(resolved: Resolved, operation: Operation) -> None:
-    actual = resolved.target.operation
-    if actual != operation:
-        message = f"the adapter {resolved.name or '(unsaved)'} is for {actual}, not for {operation}"
-        raise UnsupportedError(message, path="operation", hint=f"name an adapter with operation: {operation}")
-
-
-class _Snapshot:
-    """A catalogue, what it was made from, and what was resolved from it.
-
-    ``revision`` is the secrets', ``files`` the catalogue without the saved documents.
-    """
-
-    def __init__(self, revision: int, files: Catalog, saved: Saved) -> None:
-        self.revision = revision
-        self.files = files
-        self.saved = saved
-        self.catalog = files.with_saved(saved)
-        self._resolved: OrderedDict[bytes, Resolved] = OrderedDict()
-        self._allowed: OrderedDict[tuple[Rights, bytes], tuple[Resolved, tuple[Change, ...]]] = OrderedDict()
-
-    def resolve_for(
-        self,
-        caller: Caller,
-        policy: Policy,
-        plugins: Plugins,
-        adapter: AdapterLike,
-        *,
-        override: Mapping[str, Any] | None,
-        inference: Mapping[str, Any] | None,
-    ) -> tuple[Resolved, tuple[Change, ...]]:
-        """Return what a caller may call, and the privileged fields that are changed for it."""
-        key = (caller.rights, _asked_key(adapter, override, inference, trusted=False) or b"")
-        found = self._allowed.get(key)
-        if found is None:
-            changes = policy.check(
-                caller.rights, self.catalog, plugins, adapter, override=override, inference=inference
-            )
-            found = self.resolve(plugins, adapter, override, inference, trusted=False), changes
-            if key[1]:
-                _keep(self._allowed, key, found)
-        return found
-
-    def resolve(
-        self,
-        plugins: Plugins,
-        adapter: AdapterLike,
-        override: Mapping[str, Any] | None,
-        inference: Mapping[str, Any] | None,
-        *,
-        trusted: bool,
-    ) -> Resolved:
-        key = _asked_key(adapter, override, inference, trusted=trusted)
-        if key is None:
-            return resolve(self.catalog, plugins, adapter, override, inference, trusted=trusted)
-        found = self._resolved.get(key)
-        if found is None:
-            found = resolve(self.catalog, plugins, adapter, override, inference, trusted=trusted)
-            _keep(self._resolved, key, found)
-        return found
-
-
-def _asked_key(
-    adapter: AdapterLike, override: Mapping[str, Any] | None, inference: Mapping[str, Any] | None, *, trusted: bool
-) -> bytes | None:
-    """Return what was asked as bytes; ``None`` where it is not JSON: resolving says what is wrong with it."""
-    named = adapter.as_document() if isinstance(adapter, Adapter) else adapter
-    try:
-        return orjson.dumps((named, override, inference, trusted))
-    except TypeError:
-        return None
-
-
-def _keep(kept: OrderedDict[K, T], key: K, value: T) -> None:
-    kept[key] = value
-    if len(kept) > MAX_RESOLVED:
-        kept.popitem(last=False)
-
-
-class _Context:
-    """What the engine hands a provider; see :class:`dragoman.provider.Context`."""
-
-    def __init__(self, engine: Engine, transports: TransportPool, cache: CredentialCache) -> None:
-        self._engine = engine
-        self._transports = transports
-        self.cache = cache
-
-    async def secret(self, name: str) -> Secret:
-        return await (await self._engine._store()).get(name)
-
-    def codec_session(self, codec: Codec, authorizer: Authorizer, *, tls: Tls | None = None) -> Session:
-        return CodecSession(codec, self._line(authorizer, tls))
-
-    def embed_session(self, codec: EmbedCodec, authorizer: Authorizer, *, tls: Tls | None = None) -> Session:
-        return EmbedSession(codec, self._line(authorizer, tls))
-
-    def rerank_session(self, codec: RerankCodec, authorizer: Authorizer, *, tls: Tls | None = None) -> Session:
-        return RerankSession(codec, self._line(authorizer, tls))
-
-    def _line(self, authorizer: Authorizer, tls: Tls | None) -> Line:
-        return Line(authorizer, self._transports, self.cache, tls=tls)
-
-    def payload(self, target: Target) -> Payload:
-        from dragoman.mapping import compile_payload
-
-        return compile_payload(_mapping_of(target), target.prompt)
-
-    def embed_payload(self, target: Target) -> EmbedPayload:
-        from dragoman.mapping import compile_embed_payload
-
-        return compile_embed_payload(_mapping_of(target))
-
-    def rerank_payload(self, target: Target) -> RerankPayload:
-        from dragoman.mapping import compile_rerank_payload
-
-        return compile_rerank_payload(_mapping_of(target))
-
-    async def send(self, request: WireRequest, limits: Limits, *, tls: Tls | None = None) -> WireReply:
-        transport = await self._transports.transport(tls)
-        return await transport.send(request, limits)
-
-    async def credentials(self, authorizer: Authorizer) -> Credentials:
-        return await self.cache.get(authorizer)
-
-    async def run_blocking(self, function: Callable[A, T], *args: A.args, **kwargs: A.kwargs) -> T:
-        return await self._engine.run_blocking(function, *args, **kwargs)
-
-    def now_s(self) -> float:
-        return time.time()
-
-
-def _mapping_of(target: Target) -> PayloadMapping:
-    if target.mapping is None:
-        raise DocumentError(
-            f"an adapter of provider {target.provider}",
-            [Problem("mapping", "is missing", "name a preset, for example mapping: {preset: tgi}")],
-        )
-    return target.mapping
-
-
-async def _run_in(threads: ThreadPoolExecutor, function: Callable[A, T], *args: A.args, **kwargs: A.kwargs) -> T:
-    loop = asyncio.get_running_loop()
-    return await loop.run_in_executor(threads, functools.partial(function, *args, **kwargs))
 
 
 def _readable(body: bytes | None) -> Any:

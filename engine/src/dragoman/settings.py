@@ -242,6 +242,7 @@ class Settings(BaseSettings):
     inference_directory: Path = Field(
         Path("inference"), description="named inference configurations; from the file's folder"
     )
+    prompts_directory: Path = Field(Path("prompts"), description="prompt documents; from the file's folder")
     connections: dict[str, dict[str, Any]] = Field(
         {}, description="by provider: what the `connection` of all its adapters starts from; an adapter's members win"
     )
@@ -335,6 +336,11 @@ class Settings(BaseSettings):
     def inference_folder(self) -> Path | None:
         """The folder of inference configurations, absolute; ``None`` as in :attr:`adapters_folder`."""
         return self._folder("inference_directory")
+
+    @property
+    def prompts_folder(self) -> Path | None:
+        """The folder of prompts, absolute; ``None`` as in :attr:`adapters_folder`."""
+        return self._folder("prompts_directory")
 
     def locate(self, path: Path) -> Path:
         """Return the path made absolute: from the file's folder, without a file from the working directory."""

@@ -158,6 +158,11 @@ async def test_a_class_that_the_settings_do_not_name_is_refused_with_those_they_
         ({"arguments": {"api_key": "sk-1"}}, r"arguments\.api_key.*credentials"),
         ({"arguments": {"cache": True}}, r"arguments\.cache"),
         ({"kind": "bare", "model_kwargs": {"a": 1}}, r"model_kwargs"),
+        ({"model_kwargs": {"model": "m-9"}}, r"model_kwargs\.model: .*say it in model"),
+        ({"model_kwargs": {"top_p": 1}}, r"model_kwargs\.top_p: .*inference\.top_p"),
+        ({"model_kwargs": {"base_url": "https://x"}}, r"model_kwargs\.base_url: .*connection\.arguments"),
+        ({"model_kwargs": {"extra_headers": {"authorization": "x"}}}, r"model_kwargs\.extra_headers"),
+        ({"model_kwargs": {"extra_body": {"model": "m-9"}}}, r"model_kwargs\.extra_body"),
         ({"kind": "missing"}, r"no_such_package_of_ours.*install"),
     ],
 )

@@ -63,6 +63,20 @@ async def test_who_may_change_what(deployed, field, role, stage):
         assert field in {p.path.split(".")[0] for p in caught.value.problems}
 
 
+@pytest.mark.parametrize(("role", "stage"), [*itertools.product(ROLES, STAGES)])
+async def test_the_model_is_not_chosen_by_another_name(deployed, role, stage):
+    change, caller = {"model_kwargs": {"model": "m-2", "x": 1}}, Caller("somebody", roles=[role])
+    if (role, stage) in ADMINISTRATORS_IN_DEV:
+        assert (await deployed(stage).resolve("plain", change, caller=caller)).settings.model_kwargs == {
+            "model": "m-2",
+            "x": 1,
+        }
+    else:
+        with pytest.raises(PolicyError) as caught:
+            await deployed(stage).resolve("plain", change, caller=caller)
+        assert "model_kwargs.model" in [p.path for p in caught.value.problems]
+
+
 @pytest.mark.parametrize(("field", "stage"), [*itertools.product(FIELDS, STAGES)])
 async def test_a_program_without_a_caller_may_change_everything(deployed, field, stage):
     await deployed(stage).resolve("plain", FIELDS[field][0])

@@ -249,3 +249,19 @@ def test_an_acquire_under_way_when_its_loop_ends_does_not_stop_the_next_loop(cac
 
 async def values_of_a_new(cache, clock):
     return await values(cache.get(Tokens(clock)))
+
+
+async def test_refreshes_are_counted_and_looked_up_keys_are_not(clock, cache):
+    tokens = Tokens(clock, life_s=600)
+    await cache.get(tokens)
+    await cache.get(tokens)
+    assert (cache.acquired, cache.failed) == (1, 0)
+    tokens.error = ServerError("not now", status=503)
+    clock.now_s += 600
+    with pytest.raises(ServerError):
+        await cache.get(tokens)
+    assert (cache.acquired, cache.failed) == (1, 1)
+    key = Tokens(clock, life_s=None)
+    key.identity = "key"
+    await cache.get(key)
+    assert (cache.acquired, cache.failed) == (1, 1)

@@ -10,7 +10,7 @@ from urllib.parse import unquote
 
 import pytest
 from dragoman import Engine, Settings
-from dragoman.testing.upstream import Reply
+from dragoman.testing.upstream import Reply, Upstream
 
 from .edge import Admitted, error, event, event_stream, query_error
 
@@ -216,6 +216,15 @@ async def test_an_identity_that_may_call_and_nothing_else_is_a_good_one(engine, 
     steps = await steps_of(engine, document(aws.edge))
     assert [steps[name].state for name in ("identity", "model", "model access", "call")] == ["skipped"] * 3 + ["ok"]
     assert "bedrock:GetFoundationModelAvailability" in steps["model access"].hint
+
+
+async def test_a_control_plane_out_of_reach_does_not_stand_in_the_way(engine, aws):
+    with Upstream() as gone:
+        nowhere = dict.fromkeys(("control_endpoint_url", "sts_endpoint_url"), gone.url)
+    steps = await steps_of(engine, document(aws.edge, connection=nowhere))
+    assert (steps["identity"].state, steps["model"].state, steps["call"].state) == ("skipped", "skipped", "ok")
+    assert "cannot be reached" in steps["model"].message
+    assert "model access" not in steps
 
 
 async def test_every_region_that_a_profile_reaches_is_asked(engine, aws):

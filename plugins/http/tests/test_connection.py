@@ -71,6 +71,7 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
     "authorization": ({"headers": {"Authorization": "Bearer k"}}, "connection.auth"),
     "a cookie": ({"headers": {"cookie": "a=b"}}, "connection.auth"),
     "a host": ({"headers": {"Host": "h"}}, "connection.url"),
+    "whom a call is for": ({"headers": {"X-Forwarded-For": "192.0.2.1"}}, "proxies say"),
     "two headers of one name": ({"headers": {"X-A": "1", "x-a": "2"}}, "said twice"),
     "a header of two lines": ({"headers": {"X-A": "1\r\nX-B: 2"}}, "one line"),
     "a key in the query": ({"query": {"key": "k"}}, "connection.auth"),
@@ -140,11 +141,7 @@ async def test_an_api_caller_names_no_file(engine: Engine, document: Document, p
 
 
 async def test_an_api_callers_address_is_checked(engine: Engine, endpoint: Upstream, document: Document) -> None:
-    from dragoman.calls import generate
-    from dragoman.engine import _Asked
-
-    asked = _Asked(document(), "Hi", None, None, None, {}, stream=False, trusted=False)
+    resolved = await engine.resolve(document(), trusted=False)
     with pytest.raises(AddressRefusedError):
-        async with engine._planned(asked) as plan:
-            await generate(plan)
+        await engine.chat(resolved, "Hi")
     assert not endpoint.received

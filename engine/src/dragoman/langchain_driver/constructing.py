@@ -51,6 +51,9 @@ _SAID_IN: Mapping[str, str] = {
     "model_kwargs": "model_kwargs",
 }
 
+#: Members of ``model_kwargs`` that classes hand to their SDK's call, where they reach past the class's own fields.
+_PAST_THE_FIELDS = frozenset({"extra_body", "extra_headers", "extra_query"})
+
 #: Fields of every class that the engine stands in for, or that hold no data.
 _ENGINES_OWN = frozenset(
     {"name", "cache", "verbose", "callbacks", "tags", "metadata", "custom_get_token_ids", "rate_limiter"}
@@ -70,7 +73,7 @@ def construct(
     for path, value in _inference_of(settings.inference):
         fields.place(f"inference.{path}", INFERENCE_FIELDS.get(path, ()), value)
     if settings.model_kwargs:
-        fields.place("model_kwargs", ("model_kwargs",), dict(settings.model_kwargs))
+        fields.pass_on(settings.model_kwargs)
     if settings.endpoint_kwargs:
         fields.refuse("endpoint_kwargs", "say it in connection.arguments, as the class calls it")
     for field, name in target.credentials.items():
@@ -139,6 +142,16 @@ class _Fields:
         if found is None:
             self.refuse(path, self._advice(names[0]) if near else None)
         self._put(path, found, value)
+
+    def pass_on(self, model_kwargs: Mapping[str, Any]) -> None:
+        """Put in ``model_kwargs``, which hold none of the class's own fields: they would win over the adapter's."""
+        for name in model_kwargs:
+            path = f"model_kwargs.{name}"
+            if name in _SAID_IN and name != "model_kwargs":
+                self.refuse(path, f"say it in {_SAID_IN[name]}", has_it=True)
+            if name in self._fields or name in _PAST_THE_FIELDS:
+                self.refuse(path, "say it in connection.arguments, where the class has a field for it", has_it=True)
+        self.place("model_kwargs", ("model_kwargs",), dict(model_kwargs))
 
     def argue(self, name: str, value: Any) -> None:
         """Put an argument into the field of its name."""

@@ -27,6 +27,8 @@ PRIVILEGED_MEMBERS = (
 DEFAULT_RULES = (
     PolicyRule(paths=["inference"], role="user"),
     PolicyRule(paths=["model_kwargs"], role="developer"),
+    PolicyRule(paths=["model_kwargs.model"], role="nobody"),
+    PolicyRule(paths=["model_kwargs.model"], role="admin", stages=["dev"]),  # it is the model, said elsewhere
     PolicyRule(paths=list(PRIVILEGED_MEMBERS), role="admin", stages=["dev"]),
 )
 

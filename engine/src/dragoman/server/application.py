@@ -50,6 +50,8 @@ class Application:
         self.engine = Engine(settings, plugins=plugins, audit=self._audit)
         self.state: State | None = None
         self.gateway: Gateway | None = None
+        #: Why it did not start; ``None`` where it did, or has not tried.
+        self.failure: DragomanError | None = None
         self._log = RequestLog(requests_to, self.redact)
         self._tracing: Tracing | None = None
 
@@ -114,6 +116,7 @@ class Application:
             await self.open()
         except Exception as error:
             await self.aclose()
+            self.failure = error if isinstance(error, DragomanError) else None
             logger.debug("the gateway does not start", exc_info=error)
             await send({"type": "lifespan.startup.failed", "message": str(error)})
             return

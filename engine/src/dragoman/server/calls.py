@@ -145,7 +145,7 @@ class Call:
 
     def tell(self, error: Exception, refusal: Refusal) -> None:
         """Write into the log what went wrong, in full where it is not the caller's doing."""
-        if not isinstance(error, DragomanError | Refusal):
+        if refusal.status >= 500 and not isinstance(error, DragomanError | Refusal):
             logger.error("request %s failed", self._exchange.request_id, exc_info=error)
         elif refusal.status >= 500 or str(error) != refusal.message:
             logger.warning("request %s: %s: %s", self._exchange.request_id, refusal.code, error)

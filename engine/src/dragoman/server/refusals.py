@@ -121,7 +121,10 @@ _ROWS: tuple[tuple[type[DragomanError], _Row], ...] = (
     (DocumentError, _Row(400, "invalid_settings")),
     (MessageError, _Row(400, "invalid_messages")),
     (ConstraintError, _Row(400, "context_length_exceeded")),
-    (AddressRefusedError, _Row(403, "address_refused")),
+    (
+        AddressRefusedError,
+        _Row(403, "address_refused", "this adapter leads where an API caller may have nothing called"),
+    ),
     (RefusedError, _Row(400, "unsupported")),
     (ContextOverflowError, _Row(400, "context_length_exceeded")),
     (InvalidRequestError, _Row(400, "invalid_request")),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import socket
 import sys
 from collections.abc import Callable
@@ -35,6 +36,7 @@ def serve(settings: Settings, *, no_auth: bool, say: Say, debug: bool = False) -
 
     Raises:
         SettingsError: ``no_auth`` with an address that others reach, or the address cannot be listened on.
+        DragomanError: The database, the journal or another part of the settings cannot be used.
     """
     host = settings.server.host
     if no_auth:
@@ -44,6 +46,7 @@ def serve(settings: Settings, *, no_auth: bool, say: Say, debug: bool = False) -
         settings = settings.model_copy(update={"stage": "dev"})
     application = Application(settings, no_auth=no_auth, requests_to=sys.stderr.buffer)
     log_to_stderr(application.redact, debug=debug)
+    logging.getLogger("uvicorn.error").addFilter(lambda record: application.failure is None)  # we raise it instead
     listening = _listen(host, settings.server.port)
     server = _Server(_config(application, settings), application, say)
     try:
@@ -66,7 +69,12 @@ class _Server(uvicorn.Server):
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Start, and tell."""
-        await super().startup(sockets)
+        try:
+            await super().startup(sockets)
+        except SystemExit:
+            if self._application.failure is None:
+                raise
+            raise self._application.failure from None
         if self.should_exit or sockets is None:
             return
         self.has_started = True

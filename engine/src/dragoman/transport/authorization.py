@@ -60,7 +60,7 @@ class CredentialCache:
         self._held: dict[Hashable, _Held] = {}
         self._not_kept: set[Hashable] = set()
         self._flights: dict[tuple[asyncio.AbstractEventLoop, Hashable], _Flight] = {}
-        #: Credentials that were acquired, and attempts that failed; keys that are only looked up do not count.
+        #: Credentials with an expiry that were acquired, and failed attempts; keys that are looked up do not count.
         self.acquired = 0
         self.failed = 0
 
@@ -131,7 +131,7 @@ class CredentialCache:
         try:
             async with asyncio.timeout(ACQUIRE_TIMEOUT_S) as deadline:
                 credentials = await authorizer.acquire()
-            self.acquired += 1
+            self.acquired += credentials.expires_at_s is not None
             if self._flights.get(key) is not flight:  # forgotten meanwhile: good for those who wait, not for keeping
                 return credentials
             return self._keep(key[1], credentials)

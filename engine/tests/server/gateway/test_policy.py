@@ -37,6 +37,12 @@ def test_an_administrator_tries_another_model(gateway, admin):
     assert entry.key_id
 
 
+def test_a_change_is_written_down_once(gateway, admin):
+    assert ask(gateway, admin, {"title": "Tried"}, unknown_field=1).status_code == 200
+    (entry,) = [e for e in gateway.audited() if e.action == "call.override"]
+    assert entry.paths == ('title="Tried"',)
+
+
 def test_a_whole_document_needs_no_name(gateway, admin):
     document = {"provider": "scripted", "model": "m-10"}
     assert said(ask(gateway, admin, document, model="never-saved")) == "m-10"
@@ -120,3 +126,6 @@ def test_not_even_an_administrator_reaches_this_machine_through_the_gateway(serv
     for answer in (tried, through_saved):
         assert (answer.status_code, answer.json()["error"]["code"]) == (403, "address_refused")
     assert upstream.connections == 0
+    somebody = ask(gateway, gateway.key(), {}, model="inside").json()["error"]
+    assert somebody["code"] == "address_refused"
+    assert "127.0.0.1" not in somebody["message"]

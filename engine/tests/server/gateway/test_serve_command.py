@@ -136,3 +136,12 @@ def test_a_port_that_is_taken_is_one_clear_line(command):
     process, second = command("--no-auth", "--port", port)
     assert process.wait(PATIENCE_S) == 1
     assert f"cannot listen on 127.0.0.1:{port}" in "".join(second)
+
+
+def test_a_state_folder_that_cannot_be_made_is_one_error_that_says_what_to_do(command, folder):
+    (folder / "state").write_text("a file")
+    process, said = command()
+    assert process.wait(PATIENCE_S) == 1
+    (line,) = said
+    assert line.startswith("error: the database's folder")
+    assert "store.directory" in line

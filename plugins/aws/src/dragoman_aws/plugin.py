@@ -29,7 +29,7 @@ def dragoman_providers() -> list[ProviderDescription]:
         ProviderDescription(
             kind="bedrock",
             title="Amazon Bedrock",
-            factory="dragoman_aws.bedrock.provider:BedrockProvider",
+            factory="dragoman_aws.providers.bedrock:BedrockProvider",
             connection=BedrockConnection,
             inference=BedrockInference,
             credentials={**_KEYS, "api_key": "AWS_BEARER_TOKEN_BEDROCK"},
@@ -40,7 +40,7 @@ def dragoman_providers() -> list[ProviderDescription]:
         ProviderDescription(
             kind="sagemaker",
             title="Amazon SageMaker endpoint",
-            factory="dragoman_aws.sagemaker.provider:SageMakerProvider",
+            factory="dragoman_aws.providers.sagemaker:SageMakerProvider",
             connection=SageMakerConnection,
             credentials=_KEYS,
             operations=_OPERATIONS,

@@ -15,7 +15,7 @@ from dragoman.testing.upstream import Upstream
 from dragoman_aws.bedrock.connection import BedrockConnection
 from dragoman_aws.bedrock.converse import ConverseCodec
 from dragoman_aws.bedrock.inference import BedrockInference
-from dragoman_aws.bedrock.provider import converse_codec
+from dragoman_aws.providers.bedrock import converse_codec
 
 CANARY = "canary-7f3a9b2c4d5e6f708192"
 KEYS = {"access_key_id": "AWS_ACCESS_KEY_ID", "secret_access_key": "AWS_SECRET_ACCESS_KEY"}

@@ -27,6 +27,8 @@ _DESCRIBED = "the mapping's {} says it"
 NOT_SET_HERE: Mapping[str, str] = {
     **dict.fromkeys(("authorization", "proxy-authorization", "cookie", "x-amz-security-token"), _SIGNED),
     **dict.fromkeys(("host", "forwarded", "x-forwarded-host"), "connection.url says where a call goes"),
+    **dict.fromkeys(("via", "x-real-ip", "x-forwarded-for"), "proxies say whom a call is for"),
+    **dict.fromkeys(("x-forwarded-port", "x-forwarded-proto"), "proxies say how a call came"),
     **dict.fromkeys(("content-length", "transfer-encoding", "connection", "upgrade", "te", "trailer"), _FRAMED),
     **dict.fromkeys(("expect", "keep-alive", "proxy-connection", "accept-encoding", "content-encoding"), _FRAMED),
     "content-type": _DESCRIBED.format("content_type"),

@@ -57,13 +57,12 @@ class Asked:
 
     async def _place(self, engine: Engine, caller: Caller) -> None:
         """Put every unknown field where the adapter's provider knows it, else into model_kwargs, else leave it out."""
-        known = await self._settings_of_provider(engine, caller)
-        may_add = engine.policy.may_change(caller.role, "model_kwargs")
+        known = await self._settings_of_provider(engine)
         kwargs: dict[str, Any] = {}
         for name, value in self.unknown.items():
             if name in known:
                 self.inference[name] = value
-            elif may_add and name not in BOOKKEEPING:
+            elif name not in BOOKKEEPING and engine.policy.may_change(caller.role, "model_kwargs", name):
                 kwargs[name] = value
             else:
                 self.left_out.append(name)
@@ -71,9 +70,9 @@ class Asked:
             override = self.override or {}
             self.override = {**override, "model_kwargs": {**(override.get("model_kwargs") or {}), **kwargs}}
 
-    async def _settings_of_provider(self, engine: Engine, caller: Caller) -> Mapping[str, Any]:
-        try:
-            resolved = await engine.resolve(self.adapter, self.override, caller=caller)
+    async def _settings_of_provider(self, engine: Engine) -> Mapping[str, Any]:
+        try:  # not as the caller: nothing is called yet, and what they change is judged and written down once
+            resolved = await engine.resolve(self.adapter, self.override, trusted=False)
         except DragomanError:
             return {}  # resolving it for the call says what is wrong
         known: Mapping[str, Any] = type(resolved.settings.inference).model_fields

@@ -37,7 +37,7 @@ dark.addEventListener("change", paint);
 paint();
 
 function themeChoice() {
-  return select([["system", "Theme: as the system"], ["light", "Theme: light"], ["dark", "Theme: dark"]],
+  return select([["system", "Theme: system"], ["light", "Theme: light"], ["dark", "Theme: dark"]],
     localStorage.getItem("dragoman.theme") || "system",
     (value) => { localStorage.setItem("dragoman.theme", value); paint(); }, { "aria-label": "Theme" });
 }
@@ -112,12 +112,13 @@ async function route() {
     fill(main, made.element || made);
     window.scrollTo(0, 0);
     if (document.activeElement === document.body || links.get(view[0]) === document.activeElement) main.focus({ preventScroll: true });
-    main.dataset.view = view[0];
+    main.dataset.view = location.hash.replace(/^#\/?/, "") || view[0];
   } catch (error) {
     if (turn === shown && session) fill(main, trouble(error));
   }
 }
 window.addEventListener("hashchange", route);
+document.querySelector(".skip").addEventListener("click", (event) => { event.preventDefault(); main.focus(); });
 
 // --- keyboard ---
 

@@ -34,6 +34,7 @@ class Editor {
     this.state = { problems: [], refused: [], effective: null, origins: {}, inherited: null };
     this.format = "yaml";
     this.turn = 0;
+    this.unfolded = new Set(["model", "inference", "connection"]);
     this.onKey = (event) => {
       if (event.key.toLowerCase() === "s" && (event.ctrlKey || event.metaKey)) { event.preventDefault(); this.save(); }
     };
@@ -168,11 +169,10 @@ class Editor {
     if (this.base && this.base.value !== (this.document.base || "")) this.base.value = this.document.base || "";
     const key = JSON.stringify([provider, operation, this.kindsShown()]);
     if (this.form.shape === key) return;
-    const open = new Set([...this.body.querySelectorAll("details[open]")].map((d) => d.dataset.section));
     const focused = document.activeElement?.closest?.("[data-path]")?.dataset.path;
     this.form.shape = key;
     this.form.fields.clear();
-    fill(this.body, this.sections(provider, operation).map(([name, title, made]) => h("details", { class: "section", "data-section": name, open: open.size ? open.has(name) : ["model", "inference", "connection"].includes(name) },
+    fill(this.body, this.sections(provider, operation).map(([name, title, made]) => h("details", { class: "section", "data-section": name, open: this.unfolded.has(name), ontoggle: (event) => this.unfolded[event.target.open ? "add" : "delete"](name) },
       h("summary", {}, title, h("span", { class: "tag accent", hidden: true })), h("div", { class: "inside" }, made))));
     this.form.refresh();
     if (focused) this.form.fields.get(focused)?.element.querySelector("input, select, textarea")?.focus();
@@ -441,7 +441,7 @@ class Editor {
 
   textSide() {
     this.drawSide = null;
-    const box = h("textarea", { class: "code", rows: 24, spellcheck: false, "aria-label": "The document as text" });
+    const box = h("textarea", { class: "code", rows: 24, spellcheck: false, "aria-label": "The document as text", placeholder: "Nothing differs yet. What you change in the form appears here." });
     const told = h("div", { class: "linebreak", role: "status" });
     const format = select([["yaml", "YAML"], ["json", "JSON"], ["effective", "Effective (read only)"]], this.format, (value) => { this.format = value; this.showText(true); }, { "aria-label": "Format" });
     let timer, turn = 0;

@@ -88,9 +88,12 @@ export class Form {
       control.disable();
       clear.disabled = remove.disabled = true;
     }
+    let checked = [];
+    for (const kind of ["input", "broken"]) element.addEventListener(kind, (event) => event.target.tagName !== "SELECT" && this.fields.get(dotted)?.refresh(checked));
     this.fields.set(dotted, {
       element,
       refresh: (problems) => {
+        checked = problems;
         const value = this.host.get(path), inherited = this.host.inherited(path);
         if (dotted === "name" && value === undefined && this.host.name) control.show(this.host.name);
         else if (!element.contains(document.activeElement) || document.activeElement.tagName === "BUTTON") control.show(value);

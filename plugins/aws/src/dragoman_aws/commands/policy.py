@@ -33,7 +33,7 @@ from dragoman_aws.permissions import (
     trust_role,
     trust_service_account,
 )
-from dragoman_aws.permissions.grants import USES
+from dragoman_aws.permissions.grants import OPEN_ACCOUNT, USES
 from dragoman_aws.profiles import facts
 from dragoman_aws.profiles.declared import read_declaration
 
@@ -186,7 +186,8 @@ def _print(grants: list[Grant], form: str) -> None:
         write_json([{"principal": g.principal, "title": g.title, "policy": g.document} for g in grants])
     for entry in grants:
         for told in entry.notes:
-            note(told)
+            if form == "json" or told != OPEN_ACCOUNT:  # snippets take the account that they are applied in
+                note(told)
 
 
 def _trust(given: Mapping[str, Any]) -> dict[str, Any]:

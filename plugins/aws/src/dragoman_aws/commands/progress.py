@@ -5,10 +5,12 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 from dragoman.cli.plugin import note
 
-from dragoman_aws.deployment.waiting import Progress, Tick
+if TYPE_CHECKING:
+    from dragoman_aws.deployment.waiting import Progress, Tick
 
 
 @contextmanager

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from importlib.resources import files
 from typing import Any
 
@@ -33,16 +34,15 @@ class Container:
     adapter: Mapping[str, Any] = field(default_factory=dict)
 
 
-def _read() -> dict[str, Container]:
+@cache
+def containers() -> dict[str, Container]:
+    """Return the containers that are known, by name."""
     rows = orjson.loads(files(__package__).joinpath("data/containers.json").read_bytes())
     return {
         name: Container(**{**row, "image_contains": tuple(row.get("image_contains", ()))}) for name, row in rows.items()
     }
 
 
-CONTAINERS = _read()
-
-
 def container_of(image: str) -> str | None:
     """Return which container an image's name gives away; ``None`` where it does not."""
-    return next((n for n, row in CONTAINERS.items() if any(part in image for part in row.image_contains)), None)
+    return next((n for n, row in containers().items() if any(part in image for part in row.image_contains)), None)

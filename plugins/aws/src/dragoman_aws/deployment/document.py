@@ -10,7 +10,7 @@ from dragoman.adapter import problems_of
 from dragoman.errors import DocumentError
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from dragoman_aws.deployment.containers import CONTAINERS, container_of
+from dragoman_aws.deployment.containers import container_of, containers
 from dragoman_aws.identity.connection import Address, RoleArn
 from dragoman_aws.sagemaker.connection import SageMakerConnection
 
@@ -197,11 +197,11 @@ def _source(declared: Deployment) -> None:
 def _container(declared: Deployment) -> None:
     name = declared.container or container_of(declared.image)
     if name is None:
-        known = ", ".join(CONTAINERS)
+        known = ", ".join(containers())
         raise ValueError(f"the image's name does not say what runs in it; set container to one of {known}")
-    if name not in CONTAINERS:
-        raise ValueError(f"container {name!r} is not known; it is one of {', '.join(CONTAINERS)}")
-    row = CONTAINERS[name]
+    if name not in containers():
+        raise ValueError(f"container {name!r} is not known; it is one of {', '.join(containers())}")
+    row = containers()[name]
     if declared.model and row.model_variable is None:
         raise ValueError(f"the container {name} takes model_data, not a model of Hugging Face")
     if row.model_variable in declared.environment:

@@ -13,7 +13,7 @@ from typing import Any
 
 import orjson
 
-from dragoman_aws.deployment.containers import CONTAINERS, Container, container_of
+from dragoman_aws.deployment.containers import Container, container_of, containers
 from dragoman_aws.deployment.document import Deployment
 
 VARIANT = "AllTraffic"
@@ -69,7 +69,7 @@ def is_ours(name: str, endpoint: str) -> bool:
 
 def container_row(declared: Deployment) -> Container:
     """Return what is known of a document's container."""
-    return CONTAINERS[declared.container or container_of(declared.image) or "other"]
+    return containers()[declared.container or container_of(declared.image) or "other"]
 
 
 def _named(declared: Deployment, content: dict[str, Any]) -> str:

@@ -67,8 +67,8 @@ class Rollout:
         except DragomanError as error:
             failure = error
         except asyncio.CancelledError:  # Ctrl-C, or the caller's task
-            for left in await self._roll_back():
-                logger.warning("left behind: %s", left)
+            for remains in await self._roll_back():
+                logger.warning("left behind: %s", remains)
             raise
         else:
             return await self._tidy_up()

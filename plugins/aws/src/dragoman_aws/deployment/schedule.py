@@ -101,8 +101,8 @@ def _schedules(declared: Deployment, start: str | None, stop: str | None, timezo
 
 
 def _role(declared: Deployment, *, start: bool, stop: bool) -> dict[str, Any]:
-    endpoint = _arn(f"endpoint/{declared.name}")
-    config = _arn(f"endpoint-config/{resources_of(declared).config_name}")
+    endpoint = f"endpoint/{declared.name}"
+    config = f"endpoint-config/{resources_of(declared).config_name}"
     statements: list[dict[str, Any]] = []
     if start:
         statements.append(_allow("Start", ["sagemaker:CreateEndpoint"], [endpoint, config]))
@@ -128,8 +128,9 @@ def _role(declared: Deployment, *, start: bool, stop: bool) -> dict[str, Any]:
     }
 
 
-def _allow(sid: str, actions: list[str], resources: list[dict[str, str]]) -> dict[str, Any]:
-    return {"Sid": sid, "Effect": "Allow", "Action": actions, "Resource": resources}
+def _allow(sid: str, actions: list[str], resources: list[str]) -> dict[str, Any]:
+    """Return a statement; each ARN is an object of its own, for CloudFormation reads no aliases of YAML."""
+    return {"Sid": sid, "Effect": "Allow", "Action": actions, "Resource": [_arn(name) for name in resources]}
 
 
 def _arn(resource: str) -> dict[str, str]:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+from dragoman.errors import InvalidRequestError
+
 from dragoman_aws.deployment.control_plane import ControlPlane
 from dragoman_aws.deployment.resources import is_ours
 
@@ -71,7 +73,8 @@ async def read_endpoint(plane: ControlPlane, name: str, *, components: bool = Tr
     if name not in (row["EndpointName"] for row in rows):
         return None
     answer = await plane.call("describe_endpoint", EndpointName=name)
-    held = await _components(plane, name) if components else ()
+    asks = components and await _may_hold_components(plane, answer.get("EndpointConfigName"))
+    held = await _components(plane, name) if asks else ()
     return EndpointState(
         name,
         answer["EndpointArn"],
@@ -93,6 +96,15 @@ async def find(plane: ControlPlane, name: str, *, components: bool = True) -> Fo
         tuple(row["ModelName"] for row in models if is_ours(row["ModelName"], name)),
         tuple(row["EndpointConfigName"] for row in configs if is_ours(row["EndpointConfigName"], name)),
     )
+
+
+async def _may_hold_components(plane: ControlPlane, config: str | None) -> bool:
+    """Return whether an endpoint's configuration leaves its models to components: a variant then names none."""
+    try:
+        answer = await plane.call("describe_endpoint_config", EndpointConfigName=config)
+    except InvalidRequestError:  # it was deleted while the endpoint goes on
+        return True
+    return any(not row.get("ModelName") for row in answer.get("ProductionVariants", ()))
 
 
 async def _components(plane: ControlPlane, endpoint: str) -> tuple[ComponentState, ...]:

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from dragoman.errors import DragomanError, PermissionDeniedError
 
-from dragoman_aws.inspection.asking import Regions
+from dragoman_aws.inspection.asking import OUT_OF_REACH, Regions
 
 #: Bedrock's control plane throttles early.
 MAX_CONCURRENT = 6
@@ -65,7 +65,7 @@ def read(answer: Mapping[str, Any]) -> Availability:
 
 
 class Access:
-    """Asks about each model of each region once; a region in which the identity may not ask is asked no more."""
+    """Asks about each model of each region once; a region that cannot be asked is asked no more."""
 
     def __init__(self, regions: Regions) -> None:
         self._regions = regions
@@ -94,6 +94,6 @@ class Access:
                 account = self._regions.account(region)
                 return read(await account.call("get_foundation_model_availability", modelId=model))
             except DragomanError as error:
-                if isinstance(error, PermissionDeniedError):
+                if isinstance(error, (PermissionDeniedError, *OUT_OF_REACH)):
                     self._refused[region] = error
                 return Availability(None, failure=error)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import Any, ParamSpec, TypeVar
 
-from dragoman.errors import DragomanError, PermissionDeniedError
+from dragoman.errors import CallTimeoutError, ConnectionFailedError, DragomanError, PermissionDeniedError
 from dragoman.plugin import CheckStep, Context, Target
 from dragoman.secret import Secret
 
@@ -13,6 +13,12 @@ from dragoman_aws.profiles.account import Account
 
 A = ParamSpec("A")
 T = TypeVar("T")
+
+#: A person waits for the answer, and what cannot be asked is left out.
+MAX_ATTEMPTS = 2
+
+#: The control plane of a region is out of reach, as where only the data plane has a VPC endpoint.
+OUT_OF_REACH = (ConnectionFailedError, CallTimeoutError)
 
 
 class Regions:
@@ -33,7 +39,9 @@ class Regions:
             control = connection.control_endpoint_url
             places = {"bedrock": control, "sagemaker": control, "sts": connection.sts_endpoint_url}
             endpoints = {service: address for service, address in places.items() if address}
-            self._accounts[region] = Account(self._deployment, self._target, region, endpoints)
+            self._accounts[region] = Account(
+                self._deployment, self._target, region, endpoints, max_attempts=MAX_ATTEMPTS
+            )
         return self._accounts[region]
 
     async def __aenter__(self) -> Regions:

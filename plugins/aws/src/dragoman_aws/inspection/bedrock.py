@@ -11,7 +11,7 @@ from dragoman.errors import DragomanError, InvalidRequestError, ModelNotFoundErr
 from dragoman.plugin import CheckStep, Context, Target
 
 from dragoman_aws.inspection.access import Access
-from dragoman_aws.inspection.asking import Regions, not_asked
+from dragoman_aws.inspection.asking import OUT_OF_REACH, Regions, not_asked
 from dragoman_aws.inspection.identity import identity_step
 from dragoman_aws.inspection.missing import policy_hint
 from dragoman_aws.profiles import facts
@@ -60,6 +60,8 @@ async def _foundation_model(called: Invokable, regions: Regions, access: Access)
         return
     except DragomanError as error:
         yield not_asked(_MODEL, "the model", error)
+        if isinstance(error, OUT_OF_REACH):
+            return
         found = None
     if found is not None:
         types = list(found.get("inferenceTypesSupported", ()))
@@ -128,6 +130,8 @@ async def _profile(called: Invokable, regions: Regions, access: Access) -> Async
         return
     except DragomanError as error:
         yield not_asked(_PROFILE, "the profile", error)
+        if isinstance(error, OUT_OF_REACH):
+            return
         behind = _by_facts(called.id, account.region)
     else:
         reached = ", ".join(sorted({model.region or "every region" for model in behind}))

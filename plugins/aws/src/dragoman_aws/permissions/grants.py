@@ -16,6 +16,9 @@ from dragoman_aws.profiles import Invokable
 Use = Literal["invoke", "lookup", "prompt", "batch", "list", "manage"]
 USES: tuple[Use, ...] = ("invoke", "lookup", "prompt", "batch", "list", "manage")
 
+#: A note; snippets that know their own account need not say it.
+OPEN_ACCOUNT = "the account is not known, * stands in its place: name it to narrow the policy"
+
 #: What a listing of everything that can be invoked calls; none of them knows a resource.
 _LISTS = (
     *("bedrock:ListFoundationModels", "bedrock:ListInferenceProfiles", "bedrock:ListPromptRouters"),
@@ -124,7 +127,7 @@ def grant(
         notes += touched.notes
     allowed = merge(statements)
     if any(_has_open_account(arn) for statement in allowed for arn in statement.resources):
-        notes.append("the account is not known, * stands in its place: name it to narrow the policy")
+        notes.append(OPEN_ACCOUNT)
     return Grant(principal, allowed, tuple(dict.fromkeys(notes)))
 
 

@@ -12,7 +12,7 @@ from dragoman_aws.bedrock.connection import BedrockConnection
 from dragoman_aws.identity.connection import AwsConnection, BedrockApiKeyAuth, Role, WebIdentityAuth
 from dragoman_aws.identity.identity import Identity
 from dragoman_aws.identity.region import choose_region, partition
-from dragoman_aws.permissions.grants import Grant, Use, grant
+from dragoman_aws.permissions.grants import OPEN_ACCOUNT, Grant, Use, grant
 from dragoman_aws.permissions.statements import ANY, Statement, merge
 from dragoman_aws.sagemaker.connection import SageMakerConnection
 
@@ -133,7 +133,7 @@ def _endpoint(
 
 
 def _endpoint_notes(connection: SageMakerConnection, account: str) -> tuple[str, ...]:
-    notes = [] if account else ["the account is not known, * stands in its place: name it to narrow the policy"]
+    notes = [] if account else [OPEN_ACCOUNT]
     if connection.invocation == "async":
         where = "where the endpoint's configuration puts them"
         notes.append(f"answers are read from S3: allow s3:GetObject and s3:ListBucket {where}")

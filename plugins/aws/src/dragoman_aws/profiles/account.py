@@ -48,6 +48,7 @@ class Account:
         region: Where; ``None`` = the connection's own, else the environment's.
         endpoints: Addresses of services, under botocore's names; that of ``bedrock`` is by default the connection's
             ``control_endpoint_url``, others their service's own.
+        max_attempts: Of each call.
     """
 
     def __init__(
@@ -56,6 +57,8 @@ class Account:
         target: Target,
         region: str | None = None,
         endpoints: Mapping[str, str] | None = None,
+        *,
+        max_attempts: int = MAX_ATTEMPTS,
     ) -> None:
         if not isinstance(target.connection, AwsConnection):
             problem = Problem("provider", f"{target.provider} is not called as an identity of AWS")
@@ -66,6 +69,7 @@ class Account:
         self._deployment = deployment
         self._target = target
         self._endpoints = {"bedrock": getattr(target.connection, "control_endpoint_url", None), **(endpoints or {})}
+        self._max_attempts = max_attempts
         self._clients: Any = None
         self._open: dict[str, Any] = {}
 
@@ -149,7 +153,7 @@ class Account:
         from dragoman_aws.identity.clients import Clients  # in the thread: importing botocore takes long
 
         self._clients = self._clients or Clients(self.identity, given, api_key=api_key)
-        return self._clients.client(service, endpoint_url=self._endpoints.get(service), max_attempts=MAX_ATTEMPTS)
+        return self._clients.client(service, endpoint_url=self._endpoints.get(service), max_attempts=self._max_attempts)
 
     async def _asked(self, call: Callable[[], T]) -> T:
         def run() -> T:

@@ -1,0 +1,1 @@
+"""The two providers, put together from everything below them: wires, identities, what the doctor asks."""
