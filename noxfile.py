@@ -168,7 +168,7 @@ def llamacpp(session: nox.Session) -> None:
 @nox.session
 def aimock(session: nox.Session) -> None:
     """Talk to aimock, an emulator of providers by others, as a second opinion. Needs Node and npm."""
-    session.install(*_tools("test"), "./engine[testing]", "./plugins/cohere")
+    session.install(*_tools("test"), "./engine[testing]", *map(_path, PLUGINS.values()))
     npm = ["npm", "install", "--prefix", "tests/aimock", "--no-package-lock", "--no-fund", "--no-audit"]
     session.run(*npm, external=True)
     session.run("pytest", "tests/aimock", *session.posargs)
