@@ -24,6 +24,9 @@ PLUGINS = {path.parent.name: path.parent for path in sorted(Path("plugins").glob
 SOURCES = [str(folder / "src") for folder in (ENGINE, *PLUGINS.values())]
 TOOLS = nox.project.load_toml("pyproject.toml")
 
+#: Tests on every core; those of one file stay together, since they share servers.
+SIDE_BY_SIDE = ["--numprocesses=auto", "--dist=loadfile"]
+
 #: The modules of the engine that a plugin may import; ARCHITECTURE.md says the same.
 #: `cli.plugin` is for the commands that a plugin brings.
 PUBLIC = (
@@ -74,7 +77,7 @@ def tests(session: nox.Session) -> None:
     """Run every test, with all plugins and their LangChain doors installed."""
     tools = [*_tools("test"), *_tools("langchain"), *_test_needs(*PLUGINS.values())]
     session.install(*tools, ENGINE_WITH_ALL, *_plugins_with_langchain())
-    session.run("pytest", "--numprocesses=auto", "--dist=loadfile", *session.posargs)
+    session.run("pytest", *SIDE_BY_SIDE, *session.posargs)
 
 
 @nox.session
@@ -82,8 +85,8 @@ def tests(session: nox.Session) -> None:
 def plugins(session: nox.Session, name: str) -> None:
     """Run one plugin's tests with nothing but the engine and that plugin, without its LangChain door."""
     folder = PLUGINS[name]
-    session.install("./engine[testing]", *_with_siblings(folder), *_test_needs(folder))
-    session.run("pytest", str(folder), *session.posargs)
+    session.install("pytest-xdist", "./engine[testing]", *_with_siblings(folder), *_test_needs(folder))
+    session.run("pytest", str(folder), *SIDE_BY_SIDE, *session.posargs)
 
 
 @nox.session
