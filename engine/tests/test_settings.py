@@ -212,6 +212,13 @@ WRITTEN: dict[str, tuple[str, str, dict[str, Any]]] = {
     "server.body_timeout_s": ("[server]\nbody_timeout_s = 1", "2", {"server": {"body_timeout_s": 3}}),
     "server.write_timeout_s": ("[server]\nwrite_timeout_s = 1", "2", {"server": {"write_timeout_s": 3}}),
     "server.grace_s": ("[server]\ngrace_s = 1", "2", {"server": {"grace_s": 3}}),
+    "server.log_bodies": ("[server]\nlog_bodies = true", "false", {"server": {"log_bodies": True}}),
+    "telemetry.enabled": ("[telemetry]\nenabled = true", "false", {"telemetry": {"enabled": True}}),
+    "telemetry.propagate_to": (
+        '[telemetry]\npropagate_to = ["f.test"]',
+        '["e.test"]',
+        {"telemetry": {"propagate_to": ["flag.test"]}},
+    ),
     "store.url": ('[store]\nurl = "sqlite:///f"', "sqlite:///e", {"store": {"url": "postgresql://me@flag/d"}}),
     "store.url_secret": ('[store]\nurl_secret = "f"', "e", {"store": {"url_secret": "flag"}}),
     "store.directory": ('[store]\ndirectory = "f"', "e", {"store": {"directory": "flag"}}),
@@ -222,7 +229,14 @@ WRITTEN: dict[str, tuple[str, str, dict[str, Any]]] = {
 }
 
 #: Settings with fewer values than there are places to write one.
-FEW_VALUES = {"stage": 3, "policy.langchain_runtime": 2, "store.migrate": 2, "store.ledger_sync": 3}
+FEW_VALUES = {
+    "stage": 3,
+    "policy.langchain_runtime": 2,
+    "server.log_bodies": 2,
+    "store.ledger_sync": 3,
+    "store.migrate": 2,
+    "telemetry.enabled": 2,
+}
 
 
 def test_the_table_of_precedence_has_every_setting() -> None:
