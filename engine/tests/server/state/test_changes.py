@@ -1,7 +1,7 @@
 import asyncio
 
 import pytest
-from dragoman.server.state import State
+from dragoman.server.state import State, changes
 from dragoman.server.state.changes import POSTGRESQL_POLL_S
 from dragoman.settings import Settings
 
@@ -40,7 +40,7 @@ async def test_a_listener_whose_connection_is_cut_listens_again(new_cluster, set
 async def test_a_notification_that_got_lost_is_made_up_for_by_the_slow_look(
     new_cluster, settings_of, eventually, monkeypatch
 ):
-    monkeypatch.setattr("dragoman.server.state.changes.POSTGRESQL_POLL_S", 0.1)
+    monkeypatch.setattr(changes, "POSTGRESQL_POLL_S", 0.1)
     assert POSTGRESQL_POLL_S == 5
     async with await State.open(settings_of) as one:
         database = settings_of.store.url.rpartition("/")[2]
