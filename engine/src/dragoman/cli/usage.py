@@ -6,7 +6,9 @@ import datetime as dt
 from typing import TYPE_CHECKING, Any
 
 import click
+from click.shell_completion import CompletionItem
 
+from dragoman.adapter import TAG_KEY_PATTERN
 from dragoman.cli.invocation import Invocation
 from dragoman.cli.options import global_options, json_option, pass_invocation
 from dragoman.cli.output import table, write, write_json, write_line
@@ -20,6 +22,7 @@ Examples:
   dragoman usage
   dragoman usage --by project --by adapter --since 7d
   dragoman usage --by day --only project=search --since 2026-11-01 --until 2026-12-01
+  dragoman usage --by model --by tag:team --since 2026-11-01
   dragoman usage --by key --csv > usage.csv
   dragoman usage --json | jq '.total.costs'
 
@@ -27,12 +30,39 @@ Days begin at midnight UTC. Cost is by the pricing that each adapter had when it
 calls whose adapter has none. Percentiles are right to 5 %. Calls of the last second may be missing.
 """
 
-DIMENSIONS = ("day", "project", "key", "principal", "adapter", "provider", "model", "operation")
+#: Written here as well, so that ``--help`` need not import the database; a test holds them equal.
+DIMENSIONS = (
+    "day", "project", "key", "principal", "adapter", "provider", "model", "base_model", "upstream", "operation",
+)  # fmt: skip
+
+
+class DimensionType(click.ParamType):
+    """Something that calls can be grouped by; the names are completed and checked, a tag is any."""
+
+    name = "what"
+
+    def convert(self, value: str, parameter: click.Parameter | None, context: click.Context | None) -> str:
+        """Return it, or fail with the names that there are."""
+        if value in DIMENSIONS or (value.startswith("tag:") and TAG_KEY_PATTERN.fullmatch(value[4:])):
+            return value
+        return self.fail(f"{value!r} is not one of {', '.join(DIMENSIONS)}, tag:NAME", parameter, context)
+
+    def shell_complete(
+        self, context: click.Context, parameter: click.Parameter, incomplete: str
+    ) -> list[CompletionItem]:
+        """Return the names that begin so."""
+        return [CompletionItem(name) for name in (*DIMENSIONS, "tag:") if name.startswith(incomplete)]
 
 
 @click.command(epilog=EPILOG)
 @click.option(
-    "--by", "by", type=click.Choice(DIMENSIONS), multiple=True, help="What to group by; day unless given. Repeatable."
+    "--by",
+    "by",
+    type=DimensionType(),
+    metavar="WHAT",
+    multiple=True,
+    help=f"What to group by: {', '.join(DIMENSIONS)}, or tag:NAME for a tag of the adapters; day unless given. "
+    "Repeatable.",
 )
 @click.option(
     "--since", callback=when(), metavar="WHEN", default="30d", show_default=True, help="2026-11-01, or 7d ago."
@@ -73,8 +103,9 @@ def _wanted(only: tuple[str, ...]) -> dict[str, str]:
     wanted = {}
     for text in only:
         name, separator, value = text.partition("=")
-        if not separator or name not in DIMENSIONS:
-            raise click.BadParameter(f"{text!r} is not one of {', '.join(DIMENSIONS)}, then = and a value")
+        if not separator:
+            raise click.BadParameter(f"{text!r} has no value; write for example project=search or tag:team=a")
+        DimensionType().convert(name, None, click.get_current_context())
         if name == "day":
             try:
                 dt.date.fromisoformat(value)
