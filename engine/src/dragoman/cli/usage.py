@@ -6,12 +6,10 @@ import datetime as dt
 from typing import TYPE_CHECKING, Any
 
 import click
-from click.shell_completion import CompletionItem
 
-from dragoman.adapter import TAG_KEY_PATTERN
 from dragoman.cli.invocation import Invocation
 from dragoman.cli.options import global_options, json_option, pass_invocation
-from dragoman.cli.output import table, write, write_json, write_line
+from dragoman.cli.output import note, table, write, write_json, write_line
 from dragoman.cli.state import when, with_state
 
 if TYPE_CHECKING:
@@ -36,29 +34,24 @@ DIMENSIONS = (
 )  # fmt: skip
 
 
-class DimensionType(click.ParamType):
-    """Something that calls can be grouped by; the names are completed and checked, a tag is any."""
+def _dimensions(context: click.Context, parameter: click.Parameter, given: tuple[str, ...]) -> tuple[str, ...]:
+    for name in given:
+        _check_dimension(name)
+    return given
 
-    name = "what"
 
-    def convert(self, value: str, parameter: click.Parameter | None, context: click.Context | None) -> str:
-        """Return it, or fail with the names that there are."""
-        if value in DIMENSIONS or (value.startswith("tag:") and TAG_KEY_PATTERN.fullmatch(value[4:])):
-            return value
-        return self.fail(f"{value!r} is not one of {', '.join(DIMENSIONS)}, tag:NAME", parameter, context)
+def _check_dimension(name: str) -> None:
+    from dragoman.adapter import TAG_KEY_PATTERN  # pydantic with it, which --help has no use for
 
-    def shell_complete(
-        self, context: click.Context, parameter: click.Parameter, incomplete: str
-    ) -> list[CompletionItem]:
-        """Return the names that begin so."""
-        return [CompletionItem(name) for name in (*DIMENSIONS, "tag:") if name.startswith(incomplete)]
+    if name not in DIMENSIONS and not (name.startswith("tag:") and TAG_KEY_PATTERN.fullmatch(name[4:])):
+        raise click.BadParameter(f"{name!r} is not one of {', '.join(DIMENSIONS)}, tag:NAME")
 
 
 @click.command(epilog=EPILOG)
 @click.option(
     "--by",
     "by",
-    type=DimensionType(),
+    callback=_dimensions,
     metavar="WHAT",
     multiple=True,
     help=f"What to group by: {', '.join(DIMENSIONS)}, or tag:NAME for a tag of the adapters; day unless given. "
@@ -87,6 +80,9 @@ def usage(invocation: Invocation, /, **given: Any) -> None:
     async def read(state: State) -> UsageReport:
         from dragoman.server.state import UsageQuery
 
+        kept_since = state.retention.kept_since("ledger")
+        if kept_since is not None and given["since"] < kept_since:
+            note(f"calls from before {kept_since:%Y-%m-%d} are not kept (store.ledger_days)")
         return await state.ledger.usage(UsageQuery(**given))
 
     report = with_state(invocation, read)
@@ -105,7 +101,7 @@ def _wanted(only: tuple[str, ...]) -> dict[str, str]:
         name, separator, value = text.partition("=")
         if not separator:
             raise click.BadParameter(f"{text!r} has no value; write for example project=search or tag:team=a")
-        DimensionType().convert(name, None, click.get_current_context())
+        _check_dimension(name)
         if name == "day":
             try:
                 dt.date.fromisoformat(value)

@@ -39,7 +39,7 @@ async def _revoke_key(asked: Asked) -> Answer:
 
 async def _usage(asked: Asked) -> Answer:
     by = [part for part in dict.fromkeys(asked.query.get("by", "day").split(",")) if part]
-    only = {n: v for n, v in asked.query.items() if n in _FILTERS or n.startswith(TAG)}
+    only: dict[str, str | None] = {n: v for n, v in asked.query.items() if n in _FILTERS or n.startswith(TAG)}
     if strange := [part for part in (*by, *only) if not is_dimension(part)]:
         what = f"usage is grouped by {', '.join(DIMENSIONS)} and {TAG}NAME, not by {strange[0][:80]}"
         raise Refusal(422, "invalid_query", what, param="by" if strange[0] in by else strange[0])
@@ -55,7 +55,9 @@ async def _usage(asked: Asked) -> Answer:
         only=only,
     )
     await asked.state.ledger.flush()
-    return Answer((await asked.state.ledger.usage(query)).as_dict())
+    kept_since = asked.state.retention.kept_since("ledger")
+    report = (await asked.state.ledger.usage(query)).as_dict()
+    return Answer({**report, "kept_since": kept_since.isoformat() if kept_since else None})
 
 
 async def _audit(asked: Asked) -> Answer:
