@@ -102,6 +102,7 @@ class State:
                 "seen_s_ago": round(self.changes.age_s, 1),
             },
             "files": {"problem": self._files.problem if self._files else None},
+            "settings": {"problem": self._files.settings.problem if self._files else None},
             "ledger": {
                 "problem": self.ledger.problem,
                 "backlog_bytes": self.ledger.backlog_bytes,
