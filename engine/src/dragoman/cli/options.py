@@ -32,6 +32,20 @@ _GLOBAL = (
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 
 
+var_option = click.option("--var", "pairs", metavar="NAME=VALUE", multiple=True, help="The value of a variable.")
+
+
+def values_of(pairs: Sequence[str]) -> dict[str, str]:
+    """Return the values that ``--var`` gives, by the variable's name."""
+    values = {}
+    for pair in pairs:
+        name, found, value = pair.partition("=")
+        if not found or not name:
+            raise click.BadParameter("NAME=VALUE is expected", param_hint="'--var'")
+        values[name.strip()] = value
+    return values
+
+
 def global_options(command: F) -> F:
     """Add the options that every command takes, before or after its name."""
     for option in reversed(_GLOBAL):
