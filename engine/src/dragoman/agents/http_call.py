@@ -8,7 +8,7 @@ from __future__ import annotations
 import base64
 import json
 import re
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NoReturn
 from urllib.parse import quote, urlencode, urlsplit
@@ -205,11 +205,30 @@ def _text(reply: WireReply) -> str | None:
 def check_schema(schema: Mapping[str, Any]) -> None:
     """Refuse what is no JSON Schema; raise ``MessageError`` that says what is wrong where."""
     import jsonschema
+    from referencing import Registry
+    from referencing.exceptions import Unresolvable
+    from referencing.jsonschema import DRAFT202012
 
     try:
         jsonschema.Draft202012Validator.check_schema(schema)
     except jsonschema.SchemaError as error:
         raise MessageError(f"{_at(error)}{error.message}") from None
+    resolver = Registry().resolver_with_root(DRAFT202012.create_resource(schema))  # of nothing else, so of no network
+    for reference in _references(schema):
+        try:
+            resolver.lookup(reference)
+        except Unresolvable:
+            raise MessageError(f"$ref names {reference!r}, which is not in it") from None
+
+
+def _references(value: Any) -> Iterator[str]:
+    if isinstance(value, Mapping):
+        if isinstance(reference := value.get("$ref"), str):
+            yield reference
+        value = list(value.values())
+    if isinstance(value, list):
+        for inner in value:
+            yield from _references(inner)
 
 
 def argument_problems(schema: Mapping[str, Any], arguments: Arguments) -> list[str]:

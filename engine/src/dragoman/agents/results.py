@@ -17,7 +17,7 @@ class ToolUse:
     Args:
         id: The call's, as the model gave it.
         name: The tool's.
-        arguments: JSON text as the model wrote it.
+        arguments: JSON text; as the model wrote it where it is none.
         result: What the model was told; text.
         is_error: Whether the tool failed, or could not be called with these arguments.
     """

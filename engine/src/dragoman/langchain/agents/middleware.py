@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
-import orjson
 from langchain.agents.middleware import AgentMiddleware, hook_config
 from langchain_core.messages import ToolMessage
 from langchain_core.tools import ToolException
@@ -44,7 +44,7 @@ class ToolMiddleware(AgentMiddleware[Any, Any, Any]):
     async def awrap_tool_call(self, request: Any, handler: Callable[[Any], Awaitable[Any]]) -> Any:
         """Call a tool; what it raises becomes its result."""
         call = request.tool_call
-        arguments = orjson.dumps(call["args"]).decode()
+        arguments = json.dumps(call["args"], ensure_ascii=False)
         self._run.tell(ToolStarted(call["id"], call["name"], arguments))
         result = await self._called(request, handler)
         if isinstance(result, ToolMessage):
