@@ -150,6 +150,7 @@ WRITTEN: dict[str, tuple[str, str, dict[str, Any]]] = {
     "adapters_directory": ('adapters_directory = "f"', "e", {"adapters_directory": Path("flag")}),
     "inference_directory": ('inference_directory = "f"', "e", {"inference_directory": "flag"}),
     "prompts_directory": ('prompts_directory = "f"', "e", {"prompts_directory": "flag"}),
+    "agents_directory": ('agents_directory = "f"', "e", {"agents_directory": "flag"}),
     "connections": (
         '[connections.bedrock]\nregion = "f"',
         '{"bedrock": {"region": "e"}}',

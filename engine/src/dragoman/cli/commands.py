@@ -17,6 +17,7 @@ class TableEntry(NamedTuple):
 TABLE: Mapping[str, TableEntry] = MappingProxyType(
     {
         "adapters": TableEntry("dragoman.cli.adapters:adapters", "List, show, check and compare adapters."),
+        "agents": TableEntry("dragoman.cli.agents:agents", "List, show and run agents with tools."),
         "chat": TableEntry("dragoman.cli.chat:chat", "Ask a model, once or in a conversation."),
         "config": TableEntry("dragoman.cli.config:config", "Show every setting and where its value comes from."),
         "database": TableEntry("dragoman.cli.database:database", "Show, migrate and prune the gateway's database."),

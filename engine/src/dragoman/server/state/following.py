@@ -107,8 +107,9 @@ class ConfigurationFiles:
 
 
 def saved_of(store: Store) -> Saved:
-    """Return the store's current documents as the engine's catalogue takes them."""
-    return Saved(_layers(store.current(ADAPTER)), _layers(store.current(INFERENCE)))
+    """Return the store's current documents, of every kind, as the engine takes them."""
+    others = {kind: _layers(store.current(kind)) for kind in store.kinds - {ADAPTER, INFERENCE}}
+    return Saved(_layers(store.current(ADAPTER)), _layers(store.current(INFERENCE)), others)
 
 
 def _layers(revisions: Mapping[str, Revision]) -> dict[str, Layer]:
