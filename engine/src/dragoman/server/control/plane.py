@@ -66,12 +66,13 @@ class ControlPlane:
             if_none_match=_header(exchange, b"if-none-match"),
         )
         try:
-            body, status, etag = await route.operation(asked)
+            body, status, etag, media_type = await route.operation(asked)
         except PolicyError as error:
             await audit_refusal(self._state, caller, error, action=route.action, request_id=exchange.request_id)
             raise
-        headers = [JSON, *([(b"etag", etag.encode())] if etag else [])]
-        await exchange.answer(status, orjson.dumps(body, default=str), headers)
+        kind = JSON if media_type is None else (b"content-type", media_type.encode())
+        data = orjson.dumps(body, default=str) if media_type is None else str(body).encode()
+        await exchange.answer(status, data, [kind, *([(b"etag", etag.encode())] if etag else [])])
 
     def _find(self, exchange: Exchange) -> tuple[Route, dict[str, str]]:
         is_known = False

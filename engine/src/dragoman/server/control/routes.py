@@ -81,11 +81,12 @@ class Asked:
 
 
 class Answer(NamedTuple):
-    """What an operation answers."""
+    """What an operation answers. ``media_type`` is ``None`` for JSON; of another type ``body`` is text."""
 
     body: Any
     status: int = 200
     etag: str | None = None
+    media_type: str | None = None
 
 
 Operation = Callable[[Asked], Awaitable[Answer]]
@@ -106,6 +107,7 @@ class Route:
         writes: Whether it needs ``If-Match`` or ``If-None-Match``.
         action: What the audit log calls a change that the policy refuses here.
         status: The status of success.
+        media_types: What it answers with.
     """
 
     method: str
@@ -118,3 +120,4 @@ class Route:
     writes: bool = False
     action: str = "call.override"
     status: int = 200
+    media_types: tuple[str, ...] = ("application/json",)

@@ -8,10 +8,10 @@ import hashlib
 import logging
 import os
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from dragoman.catalog import Saved
+from dragoman.catalog import Failure, Saved
 from dragoman.documents import SUFFIXES
 from dragoman.engine import Engine
 from dragoman.merge import Layer
@@ -66,6 +66,7 @@ class ConfigurationFiles:
         self._known: dict[Path, tuple[os.stat_result, bytes]] = {}
         self._seen: Mapping[Path, bytes] = {}
         self._repeating = Repeating("dragoman-state-files", self._look, interval_s) if interval_s else None
+        self._told: set[str] = set()
         self.settings = SettingsFile(engine.settings)
         #: Why the files could not be read again at all; ``None``: they could.
         self.problem: str | None = None
@@ -86,12 +87,19 @@ class ConfigurationFiles:
             found = await asyncio.to_thread(self._contents)
             if found != self._seen:
                 logger.info("the configuration's files have changed and are read again")
-                await self._engine.reload()
+                self._tell((await self._engine.reload()).failures)
             self._seen, self.problem = found, None
         except Exception as error:
             if self.problem is None:
                 logger.exception("the configuration's files could not be read again; what was read before holds")
             self.problem = f"{type(error).__name__}: {error}"
+
+    def _tell(self, failures: Iterable[Failure]) -> None:
+        """Say each failure once: a folder where one file stays bad is read again for the others."""
+        found = {f"{failure.where}: {failure.reason}" for failure in failures}
+        for line in sorted(found - self._told):
+            logger.warning("%s", line)
+        self._told = found
 
     def _contents(self) -> dict[Path, bytes]:
         """Return a fingerprint of each document's content; one is read only where its time or size has changed."""
