@@ -35,12 +35,12 @@ class Call:
 
     ``resolved`` is what :meth:`begin` was given; ``usage`` says what was used so far, whenever it is asked, from the
     answer's first piece on; ``sent`` what a call used at least that its client gave up before. ``part`` tells it apart
-    where one request makes several calls.
+    where one request makes several calls, ``after_s`` how long after the request's arrival it began.
     """
 
     __slots__ = (
         "_attempts", "_caller", "_exchange", "_is_booked", "_is_gone", "_labels", "_metrics", "_operation", "_span",
-        "_state", "_telemetry", "_watcher", "first_token_s", "part", "resolved", "sent", "usage",
+        "_state", "_telemetry", "_watcher", "after_s", "first_token_s", "part", "resolved", "sent", "usage",
     )  # fmt: skip
 
     def __init__(
@@ -68,6 +68,7 @@ class Call:
         self.resolved: Resolved | None = None
         self.first_token_s: float | None = None
         self.part: str | None = None
+        self.after_s = 0.0
         self.usage: Callable[[], Usage] | None = None
         self.sent: Callable[[], Usage] | None = None
 
@@ -164,17 +165,17 @@ class Call:
         usage = self.usage() if self.usage is not None else NO_USAGE
         cost = cost_of(usage, resolved.adapter.pricing) if resolved is not None else None
         target = resolved.target if resolved is not None else None
-        duration_s = exchange.duration_s
+        duration_s = exchange.duration_s - self.after_s
         record = CallRecord(
             call_id=f"{exchange.request_id}.{self.part}" if self.part else exchange.request_id,
-            at=exchange.started_at,
+            at=exchange.started_at + self.after_s,
             principal=caller.name,
             operation=self._operation,
             duration_s=duration_s,
             status=status,
             key_id=caller.key_id,
             project=caller.project,
-            adapter=exchange.adapter,
+            adapter=resolved.name if resolved else exchange.adapter,
             adapter_digest=resolved.digest if resolved else None,
             upstream=resolved.upstream if resolved else None,
             provider=target.provider if target else None,

@@ -167,14 +167,20 @@ class Gateway:
         if self._control is None:
             from dragoman.server.control import ControlPlane  # most processes answer models' calls alone
 
-            self._control = ControlPlane(self.engine, self.state, self._call).answer
+            self._control = ControlPlane(self.engine, self.state, self._inner_call).answer
         return self._control
 
     # --- calls ---------------------------------------------------------------------------------------------------
 
-    def _call(self, exchange: Exchange, caller: Caller, operation: Operation, part: str | None = None) -> Call:
-        call = Call(exchange, caller, operation, state=self.state, metrics=self.metrics, telemetry=self._telemetry)
-        call.part = part
+    def _call(self, exchange: Exchange, caller: Caller, operation: Operation) -> Call:
+        return Call(exchange, caller, operation, state=self.state, metrics=self.metrics, telemetry=self._telemetry)
+
+    def _inner_call(
+        self, exchange: Exchange, caller: Caller, part: str | None = None, operation: Operation = "chat"
+    ) -> Call:
+        """Return a call that the control plane makes; ``part`` tells several of one request apart."""
+        call = self._call(exchange, caller, operation)
+        call.part, call.after_s = part, exchange.duration_s if part is not None else 0.0
         return call
 
     async def _body(self, exchange: Exchange) -> dict[str, Any]:
