@@ -13,6 +13,8 @@ from dragoman.engine import DryRun, Engine
 from dragoman.events import EmbedResponse, Event, RerankResponse, Response
 from dragoman.messages import MessagesLike, ToolChoiceLike, ToolLike
 from dragoman.policy import Caller
+from dragoman.prompting import Comparison
+from dragoman.prompts import Values
 from dragoman.resolve import AdapterLike, Resolved
 
 T = TypeVar("T")
@@ -118,6 +120,14 @@ class SyncEngine:
     def rerank(self, adapter: AdapterLike | None, query: str, documents: Sequence[str], **rest: Any) -> RerankResponse:
         """Put documents in order by relevance; see :meth:`dragoman.Engine.rerank`."""
         return self.run(self.engine.rerank(adapter, query, documents, **rest))
+
+    def prompt(self, name: str, variables: Values | None = None, **rest: Any) -> Response:
+        """Ask with a prompt; see :meth:`dragoman.Engine.prompt`."""
+        return self.run(self.engine.prompt(name, variables, **rest))
+
+    def compare(self, name: str, variables: Values | None = None, **rest: Any) -> list[Comparison]:
+        """Ask with every variant of a prompt; see :meth:`dragoman.Engine.compare`."""
+        return self.run(self.engine.compare(name, variables, **rest))
 
     def resolve(self, adapter: AdapterLike | None, *rest: Any, **named: Any) -> Resolved:
         """Return the effective adapter; see :meth:`dragoman.Engine.resolve`."""
