@@ -11,6 +11,7 @@ from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Mappi
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import aclosing, asynccontextmanager, contextmanager
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, ParamSpec, TypeVar
 
@@ -18,6 +19,7 @@ import orjson
 
 from dragoman import batches
 from dragoman.adapters import Adapters
+from dragoman.agents import AgentDocument, Agents
 from dragoman.asked import Asked, AskedTexts, Wanted, refuse_other_operation, to_embed, to_rerank
 from dragoman.batches import TQ, Progress
 from dragoman.calls import ChatStream, Observe, Plan, Q, generate, redact_error
@@ -60,13 +62,18 @@ from dragoman.transport.pool import TransportPool
 
 if TYPE_CHECKING:
     from dragoman.inspection import CheckStep
+    from dragoman.langchain.agents import Agent
     from dragoman.listing import Listed
+    from dragoman.transport.http import Transport
 
 logger = logging.getLogger("dragoman")
 
 A = ParamSpec("A")
 T = TypeVar("T")
 K = TypeVar("K")
+
+#: Who runs agents.
+AGENT_FACE = "dragoman.langchain.agents"
 
 MAX_THREADS = 16
 MAX_RESOLVED = 1024
@@ -130,6 +137,7 @@ class Engine:
         self.settings = settings or Settings()
         self.adapters = Adapters(self)
         self.prompts = Prompts(self)
+        self.agents = Agents(self)
         self.policy = Policy(self.settings.stage, self.settings.policy)
         self._audit = audit
         self._loading = threading.RLock()
@@ -393,6 +401,30 @@ class Engine:
         """
         return await compare(self, PromptAsked(name, variables or {}, None, version, adapter, inference, caller))
 
+    def agent(
+        self,
+        agent: str | Mapping[str, Any] | AgentDocument,
+        *,
+        caller: Caller | None = None,
+        observe: Observe | None = None,
+    ) -> Agent:
+        """Return an agent, to be run any number of times: ``await engine.agent("weather").run("Is it warm?")``.
+
+        Args:
+            agent: Its name, or a whole document that is saved nowhere.
+            caller: On whose behalf: they must be allowed to use its adapter. A document is then the caller's own, and
+                the policy judges what it does: it names only secrets that ``policy.secrets`` lists, installed tools
+                only where they are an administrator, and its endpoints are on the public internet.
+            observe: Told of each call of the model; see :meth:`chat`.
+
+        Raises:
+            PluginError: The extra ``dragoman[agents]`` is not installed.
+            DocumentError: The document does not hold.
+        """
+        # The face stands above the engine, which knows it by name alone, as it knows a provider's factory.
+        make: Callable[..., Agent] = import_module(AGENT_FACE).Agent
+        return make(self, agent, caller=caller, observe=observe)
+
     async def resolve(
         self,
         adapter: AdapterLike | None,
@@ -491,6 +523,14 @@ class Engine:
     def context_of(self, resolved: Resolved) -> Context:
         """Return what a provider is handed for an adapter: addresses are checked where a caller had a hand in them."""
         return self._context if resolved.trusted else self._checked_context
+
+    async def transport(self, *, trusted: bool = True) -> Transport:
+        """Return the running loop's HTTP client.
+
+        Args:
+            trusted: False where an API caller had a hand in the addresses: they are checked then, as those of calls.
+        """
+        return await (self._transports if trusted else self._checked_transports).transport()
 
     async def redactor(self) -> Callable[[str], str]:
         """Return what takes every known secret value out of a text."""

@@ -180,6 +180,17 @@ class AddressRefusedError(RefusedError):
     default_http_status = 403
 
 
+class AgentLimitError(DragomanError):
+    """A run of an agent reached one of its bounds without an answer; ``path`` is the one: ``limits.max_steps``."""
+
+    code = "agent_limit"
+    default_http_status = 504
+
+    def __init__(self, message: str, *, path: str, hint: str | None = None) -> None:
+        super().__init__(message, hint=hint)
+        self.path = path
+
+
 # --- what a provider answered ------------------------------------------------------------------------------------
 
 

@@ -179,6 +179,8 @@ class Call:
             upstream=resolved.upstream if resolved else None,
             provider=target.provider if target else None,
             model=target.model if target else None,
+            base_model=target.base_model if target else None,
+            tags=resolved.adapter.tags if resolved else None,
             usage=usage,
             cost=cost.amount if cost else None,
             currency=cost.currency if cost else None,
