@@ -1,10 +1,12 @@
 """Inference settings in two spellings: both are read wherever a setting stands, one is printed, and a clash is told."""
 
+import jsonschema
 import pytest
 from dragoman import Caller, Engine, Settings
 from dragoman.errors import DocumentError, PolicyError
 from dragoman.gateway_settings import PolicyRule, PolicySettings
 from dragoman.plugins import load_plugins
+from dragoman.schema import adapter_schema
 from dragoman.spelling import settings_in_one_spelling
 
 ADAPTER = """
@@ -50,6 +52,13 @@ async def test_both_at_once_in_one_document_are_told_with_their_path(engine):
         await engine.resolve("mine", {"inference": {"topP": 0.3, "top_p": 0.4}})
     with pytest.raises(DocumentError, match=r"upstreams\.one\.inference\.top_k: is given twice"):
         await engine.resolve("mine", {"upstreams": {"one": {"inference": {"topK": 3, "top_k": 4}}}})
+
+
+def test_the_schema_takes_both_and_no_third_one(echo_plugin):
+    schema = adapter_schema(load_plugins(found=[echo_plugin]).providers)
+    settings = jsonschema.Draft202012Validator({"$ref": "#/$defs/inference.echo", "$defs": schema["$defs"]})
+    assert settings.is_valid({"topP": 0.1, "maxTokens": 5, "stop_sequences": ["END"]})
+    assert not settings.is_valid({"topp": 0.1})
 
 
 def test_settings_inside_of_settings_are_respelt_and_values_are_not():

@@ -15,7 +15,6 @@ from dragoman.events import EmbedResponse, Event, RerankResponse, Response
 from dragoman.messages import MessagesLike, ToolChoiceLike, ToolLike
 from dragoman.policy import Caller
 from dragoman.prompting import Comparison
-from dragoman.prompts import Values
 from dragoman.resolve import AdapterLike, Resolved
 from dragoman.templates import Values
 
