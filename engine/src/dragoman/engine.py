@@ -39,7 +39,8 @@ from dragoman.messages import (
 )
 from dragoman.plugins import Plugins, load_plugins
 from dragoman.policy import Caller, Change, Policy
-from dragoman.prompts import Prompts, Values, render
+from dragoman.prompting import Comparison, PreparedPrompt, PromptAsked, compare, prepare
+from dragoman.prompts import Prompts, Values, VersionLike
 from dragoman.provider import (
     CallObservation,
     ChatRequest,
@@ -340,7 +341,10 @@ class Engine:
         variables: Values | None = None,
         *,
         variant: str | None = None,
+        version: VersionLike | None = None,
         adapter: AdapterLike | None = None,
+        caller: Caller | None = None,
+        observe: Observe | None = None,
         **inference: Any,
     ) -> Response:
         """Ask with a prompt.
@@ -349,18 +353,53 @@ class Engine:
             name: The prompt's.
             variables: A value for each of its variables.
             variant: Which one; ``None`` = the default one.
-            adapter: Asks this one instead of the variant's.
+            version: A published number, ``draft`` or ``latest``; ``None`` = what the prompt's ``default_version`` says,
+                and that is ``draft`` unless it says otherwise.
+            adapter: Asks this one instead of the variant's adapter, and as it is: without the variant's ``model``.
+            caller: On whose behalf: they must be allowed to use the adapter, and the policy decides over what this
+                call adds. What the prompt itself says is the deployment's own.
+            observe: As in :meth:`chat`.
             inference: Settings of this call, over the variant's.
 
         Raises:
-            MessageError: There is no such prompt or variant, a variable has no value, or a value has no variable.
+            MessageError: There is no such prompt, variant or version, a variable has no value, or a value has no
+                variable.
             DragomanError: As in :meth:`chat`.
         """
-        rendered = render(await self.prompts.get(name), variables or {}, variant)
-        settings = {**rendered.inference, **inference}
-        asked = rendered.adapter if adapter is None else adapter
-        override = {"inference": settings} if settings else None
-        return await self.chat(asked, rendered.messages, tools=rendered.tools, override=override)
+        asked = PromptAsked(name, variables or {}, variant, version, adapter, inference, caller)
+        prepared = await self.prepare_prompt(asked)
+        rendered = prepared.rendered
+        return await self.chat(
+            prepared.resolved,
+            rendered.messages,
+            tools=rendered.tools,
+            tool_choice=rendered.tool_choice,
+            observe=observe,
+        )
+
+    async def prepare_prompt(self, asked: PromptAsked) -> PreparedPrompt:
+        """Return what asking with a prompt would call, and call nothing; raises as :meth:`prompt` does."""
+        return await prepare(self, asked)
+
+    async def compare(
+        self,
+        name: str,
+        variables: Values | None = None,
+        *,
+        version: VersionLike | None = None,
+        adapter: AdapterLike | None = None,
+        caller: Caller | None = None,
+        **inference: Any,
+    ) -> list[Comparison]:
+        """Ask with every variant of a prompt at once, and return the answers side by side, in the prompt's order.
+
+        A value goes to the variants that have its variable. The arguments are those of :meth:`prompt`; what one variant
+        raises is its ``error``, and the others answer all the same.
+
+        Raises:
+            MessageError: There is no such prompt or version, or a value has no variable in any variant.
+        """
+        return await compare(self, PromptAsked(name, variables or {}, None, version, adapter, inference, caller))
 
     def agent(
         self,
@@ -522,6 +561,10 @@ class Engine:
         """Return which adapters and inference configurations there are, and what failed to become one."""
         return (await self._current()).catalog
 
+    async def catalog_with(self, saved: Saved) -> Catalog:
+        """Return the catalogue that there would be with these documents saved, in the place of those that are."""
+        return (await self._current()).files.with_saved(saved)
+
     def figures(self) -> EngineFigures:
         """Return what is counted for whoever watches this process. Call it on the loop that makes the calls."""
         sessions = self._open.get(asyncio.get_running_loop())
@@ -554,6 +597,11 @@ class Engine:
         store = await self._store()
         view = await store.load()
         return (await self.run_blocking(self._load_catalog, view, store.revision)).catalog
+
+    @property
+    def saved(self) -> Saved:
+        """The documents that were saved at run time, as :meth:`use_saved` was given them."""
+        return self._saved
 
     async def run_blocking(self, function: Callable[A, T], *args: A.args, **kwargs: A.kwargs) -> T:
         """Run a blocking function in the engine's own threads."""

@@ -124,6 +124,13 @@ class MessageError(DragomanError):
     default_http_status = 400
 
 
+class DocumentNotFoundError(MessageError):
+    """There is no document of this kind and name, such as a prompt, or no such version of it."""
+
+    code = "document_not_found"
+    default_http_status = 404
+
+
 class AdapterNotFoundError(DragomanError):
     """No adapter answers to this name."""
 

@@ -134,6 +134,12 @@ class StoreSettings(_Group):
         description="when a booked call is forced to the disk, which only a power failure asks for: off, with each "
         "move, or always before the answer ends",
     )
+    ledger_days: int | None = Field(
+        None, ge=1, le=36500, description="days that a booked call is kept, today not counted; none = for ever"
+    )
+    audit_days: int | None = Field(
+        None, ge=1, le=36500, description="days that an entry of the audit log is kept; none = for ever"
+    )
 
     @field_validator("url")
     @classmethod

@@ -54,5 +54,11 @@ def filled(template: str, values: Values) -> str:
     return _VARIABLE.sub(lambda match: _shown(values[match[1]]), template)
 
 
+def filled_length(template: str, values: Values) -> int:
+    """Return how many characters :func:`filled` would make, without making them: a value may stand there often."""
+    growth = ((match, len(_shown(values[match[1]]))) for match in _VARIABLE.finditer(template))
+    return len(template) + sum(length - len(match[0]) for match, length in growth)
+
+
 def _shown(value: Any) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)
