@@ -15,6 +15,7 @@ import orjson
 from dragoman.adapter import Operation
 from dragoman.constraints import estimate_input
 from dragoman.engine import Engine
+from dragoman.errors import StateError
 from dragoman.events import Usage
 from dragoman.gateway_settings import ServerSettings
 from dragoman.policy import Caller
@@ -173,6 +174,9 @@ class Gateway:
     # --- calls ---------------------------------------------------------------------------------------------------
 
     def _call(self, exchange: Exchange, caller: Caller, operation: Operation) -> Call:
+        if self.state.ledger.unbookable is not None:
+            self.metrics.refused("unavailable")
+            raise StateError(f"calls cannot be booked just now: {self.state.ledger.unbookable}")
         return Call(exchange, caller, operation, state=self.state, metrics=self.metrics, telemetry=self._telemetry)
 
     async def _body(self, exchange: Exchange) -> dict[str, Any]:
