@@ -47,8 +47,8 @@ async def test_a_folder_that_is_moved_away_is_noticed_and_one_that_comes_back_is
         await state.store.get("adapter", "mine")
     state.ledger.append(call())
     await state.ledger.synced()  # who calls is answered all the same
-    await eventually(lambda: not state.is_well and state.changes.problem and state.ledger.problem)
-    assert "was moved or deleted" in state.health()["database"]["problem"]
+    await eventually(lambda: "was moved or deleted" in (state.health()["database"]["problem"] or ""))
+    await eventually(lambda: "was moved or deleted" in (state.health()["ledger"]["problem"] or ""))
     assert state.ledger.unbookable is None
     assert not folder.exists()  # nothing new stands in the way of the old one
     folder.with_name("elsewhere").rename(folder)

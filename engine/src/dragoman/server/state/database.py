@@ -92,6 +92,9 @@ class Database:
         self._unpooled = _create_engine(url, is_sqlite=self.is_sqlite, poolclass=NullPool)
         #: Of SQLite's file and its write-ahead log: what was opened, so that its being moved or deleted is noticed.
         self._opened: _Files | None = None
+        if self.is_sqlite:
+            for engine in (self.engine, self._unpooled):
+                event.listen(engine.sync_engine, "do_connect", self._open_what_is_there)
 
     @property
     def place(self) -> str:
@@ -148,6 +151,12 @@ class Database:
             hint = "move it back, or restart the gateway with what is there now"
             raise StateError(f"the database {self.place} {why}", hint=hint)
 
+    def _open_what_is_there(self, _dialect: Any, _record: Any, arguments: list[Any], named: dict[str, Any]) -> None:
+        """Let SQLite make no new file where the one that was open is away: its write-ahead log would be taken for it."""
+        if self._opened is not None:
+            arguments[0] = f"{self._opened.path.absolute().as_uri()}?mode=rw"
+            named["uri"] = True
+
     async def aclose(self) -> None:
         """Close every connection."""
         await self.engine.dispose()
@@ -159,6 +168,7 @@ class Database:
         try:
             yield
         except (SQLAlchemyError, OSError, TimeoutError) as error:
+            self.check_in_place()  # which would explain it better than the driver does
             what = f"the database {self.place} cannot be used: {reason_of(error)}"
             raise StateError(what, hint="is it running, and do its address and its rights hold?") from error
 
