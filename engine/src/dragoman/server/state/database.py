@@ -152,7 +152,7 @@ class Database:
             raise StateError(f"the database {self.place} {why}", hint=hint)
 
     def _open_what_is_there(self, _dialect: Any, _record: Any, arguments: list[Any], named: dict[str, Any]) -> None:
-        """Let SQLite make no new file where the one that was open is away: its write-ahead log would be taken for it."""
+        """Let SQLite make no new file where the one that was open is away: it would take over its write-ahead log."""
         if self._opened is not None:
             arguments[0] = f"{self._opened.path.absolute().as_uri()}?mode=rw"
             named["uri"] = True
