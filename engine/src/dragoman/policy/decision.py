@@ -21,7 +21,7 @@ from dragoman.resolve import NOTHING, AdapterLike, Expanded, expand_both, expand
 PRIVILEGED_MEMBERS = (
     "version", "name", "aliases", "title", "base", "operation", "provider", "model", "base_model", "endpoint_kwargs",
     "connection", "credentials", "mapping", "prompt", "constraints", "capabilities", "rules", "pricing", "limits",
-    "upstreams", "notice", "runtime",
+    "upstreams", "notice", "tags", "runtime",
 )  # fmt: skip
 
 #: Members of ``model_kwargs`` that say the model once more, as :func:`plain_setting` writes them: the rules for

@@ -23,6 +23,7 @@ from dragoman.errors import (
     ContentFilteredError,
     ContextOverflowError,
     DocumentError,
+    DocumentNotFoundError,
     DragomanError,
     InvalidRequestError,
     KeyRefusedError,
@@ -121,6 +122,7 @@ _ROWS: tuple[tuple[type[DragomanError], _Row], ...] = (
     (PolicyError, _Row(403, "policy")),
     (NameTakenError, _Row(409, "name_taken")),
     (DocumentError, _Row(400, "invalid_settings")),
+    (DocumentNotFoundError, _Row(404, "not_found")),
     (MessageError, _Row(400, "invalid_messages")),
     (ConstraintError, _Row(400, "context_length_exceeded")),
     (
