@@ -88,7 +88,8 @@ class BoundedProtocol(HttpToolsProtocol):
         super().__init__(*args, **kwargs)
         self._head_bytes: int | None = None
         self._read_bytes = 0
-        self._is_fresh = True  # whether the first byte of a read is the first one of a request
+        self._is_fresh = True  # whether the next byte of a read is the first one of a request, and of the read
+        self._is_alone = True  # whether the head began with a read
         self._body_bytes = 0
         self._wire_bytes = 0
         self._head_timer: asyncio.TimerHandle | None = None
@@ -125,8 +126,8 @@ class BoundedProtocol(HttpToolsProtocol):
     def on_message_begin(self) -> None:
         """Begin to count a head."""
         super().on_message_begin()
-        self._head_bytes = 0 if self._is_fresh else -self._read_bytes  # what is not this head's is not counted
-        self._is_fresh = False
+        self._is_alone, self._is_fresh = self._is_fresh, False
+        self._head_bytes = 0 if self._is_alone else -self._read_bytes  # most of it is another request's
         self._head_timer = self.loop.call_later(HEAD_TIMEOUT_S, self._refuse, 408)
 
     def on_headers_complete(self) -> None:
@@ -134,7 +135,8 @@ class BoundedProtocol(HttpToolsProtocol):
         if self._head_timer is not None:
             self._head_timer.cancel()
         head_bytes = self._head_bytes or 0
-        is_too_long = head_bytes + self._read_bytes > MAX_HEAD_BYTES and self._is_too_long(head_bytes)
+        may_be = not self._is_alone or head_bytes + self._read_bytes > MAX_HEAD_BYTES
+        is_too_long = may_be and self._is_too_long(head_bytes)
         if is_too_long or len(self.pipeline) >= MAX_PIPELINED:
             self._refuse(431)
             raise _RefusedError
