@@ -1,12 +1,14 @@
-"""What a person may write where an adapter is wanted: a name, an alias, or the path of a document."""
+"""What a person may write where an adapter or a prompt is wanted: a name, an alias, or the path of a document."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from dragoman.engine import Engine
+    from dragoman.prompts import Prompt
 
 
 async def adapter_from(engine: Engine, text: str) -> str | dict[str, Any]:
@@ -29,3 +31,36 @@ async def adapter_from(engine: Engine, text: str) -> str | dict[str, Any]:
         if text in catalog.entries or text in catalog.by_alias:
             return text
     return await engine.run_blocking(read_document, path)
+
+
+async def prompt_from(engine: Engine, text: str) -> Prompt:
+    """Return the prompt of a name, or the one that a file holds: of the file's name, unless it says another one.
+
+    Raises:
+        MessageError: There is no prompt of that name.
+        DocumentError: The file cannot be read, or holds no prompt.
+    """
+    from dragoman.documents import SUFFIXES, read_document
+
+    path = Path(text)
+    if path.suffix.lower() not in SUFFIXES and path.name == text:
+        return await engine.prompts.get(text)
+    return checked_prompt({"name": path.stem, **await engine.run_blocking(read_document, path)}, text)
+
+
+def checked_prompt(document: Mapping[str, Any], subject: str) -> Prompt:
+    """Return the prompt of a whole document, which is saved nowhere.
+
+    Raises:
+        DocumentError: It does not hold; every problem with its path.
+    """
+    from pydantic import ValidationError
+
+    from dragoman.adapter import problems_of
+    from dragoman.errors import DocumentError
+    from dragoman.prompts import Prompt
+
+    try:
+        return Prompt.model_validate(document)
+    except ValidationError as error:
+        raise DocumentError(subject, problems_of(error, document)) from None

@@ -111,16 +111,14 @@ async def imported_from_stack(account: Account, stack: str) -> dict[str, Applica
         ModelNotFoundError: The stack has none.
     """
     profiles = ApplicationProfiles(account)
-    found = {}
-    arguments: dict[str, Any] = {"StackName": stack}
-    while True:
-        answer = await account.call("list_stack_resources", service="cloudformation", **arguments)
-        for row in answer["StackResourceSummaries"]:
-            if row["ResourceType"] == RESOURCE_TYPE and row.get("PhysicalResourceId"):
-                found[row["LogicalResourceId"]] = await profiles.get(row["PhysicalResourceId"])
-        if "NextToken" not in answer:
-            break
-        arguments["NextToken"] = answer["NextToken"]
+    rows = await account.pages(
+        "list_stack_resources", "StackResourceSummaries", service="cloudformation", StackName=stack
+    )
+    found = {
+        row["LogicalResourceId"]: await profiles.get(row["PhysicalResourceId"])
+        for row in rows
+        if row["ResourceType"] == RESOURCE_TYPE and row.get("PhysicalResourceId")
+    }
     if not found:
         raise ModelNotFoundError(f"the stack {stack} has made no {RESOURCE_TYPE}")
     return found
