@@ -43,6 +43,11 @@ _MANAGES = (
     "bedrock:UntagResource",
     "bedrock:ListTagsForResource",
 )
+#: What pushing into, reading from and deleting of prompt management calls beside Create and List.
+_MANAGES_PROMPTS = (
+    *("bedrock:GetPrompt", "bedrock:UpdatePrompt", "bedrock:DeletePrompt", "bedrock:CreatePromptVersion"),
+    *("bedrock:TagResource", "bedrock:ListTagsForResource"),
+)
 
 
 @dataclass(frozen=True)
@@ -101,7 +106,7 @@ def grant(
         account: Whose it is, in 12 digits; empty = ``*`` stands in the ARNs, and a note says so.
         uses: ``invoke``; ``lookup``: describe and list it; ``prompt``: read a stored prompt; ``batch``: jobs of model
             invocation; ``list``: everything that a listing of models asks for; ``manage``: create, tag and delete
-            application profiles of it.
+            application profiles of it; of a prompt: push it, make versions, delete it.
         streaming: Whether answers are streamed as well.
         base_model: The model behind an ARN that does not say it.
         source: What an application profile was made from, or the models of a custom router.
@@ -248,6 +253,11 @@ def _list(wanted: _Wanted) -> _Allowed:
 
 
 def _manage(wanted: _Wanted) -> _Allowed:
+    if wanted.prompt is not None:
+        return [
+            Statement("ManagePrompts", _MANAGES_PROMPTS, _prompt_arns(wanted.prompt)),
+            Statement("CreateAndListPrompts", ("bedrock:CreatePrompt", "bedrock:ListPrompts"), (ANY,)),
+        ], []
     caller = wanted.caller
     own = Invokable(
         "application-inference-profile", ANY, caller.region, caller.account, partition_of(caller.region)

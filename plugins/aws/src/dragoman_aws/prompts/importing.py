@@ -145,6 +145,8 @@ async def _with_known(engine: Any, account: Account, found: ReadVariant, wire: M
 
 
 def _otherwise(path: str, who: str) -> str:
+    if path.startswith("templateConfiguration"):
+        return f"{path}: its texts are put together here"
     return f"{path}: {who} says it otherwise than Bedrock's prompt"
 
 
