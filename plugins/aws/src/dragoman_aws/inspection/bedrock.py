@@ -14,7 +14,8 @@ from dragoman_aws.inspection.access import Access
 from dragoman_aws.inspection.asking import OUT_OF_REACH, Regions, not_asked
 from dragoman_aws.inspection.identity import identity_step
 from dragoman_aws.inspection.missing import policy_hint
-from dragoman_aws.profiles import facts
+from dragoman_aws.inspection.quota import CROSS_REGION, GLOBAL, ON_DEMAND, Called, quota_step, scope_of
+from dragoman_aws.profiles import Account, facts
 from dragoman_aws.profiles.invokables import Invokable
 
 #: What Bedrock's ValidationException says where a model has no on-demand throughput; it has no code of its own, so the
@@ -73,6 +74,12 @@ async def _foundation_model(called: Invokable, regions: Regions, access: Access)
         said = f"{found.get('modelName', called.id)} is called on demand in {account.region}{legacy}"
         yield CheckStep.ok(_MODEL, said, inference_types=types, lifecycle=lifecycle)
     yield await _access_step([(called.id, account.region)], access)
+    yield await quota_step(_named(called.id, ON_DEMAND, found), account)
+
+
+def _named(model: str, scope: str, found: Mapping[str, Any] | None) -> Called:
+    described = found or {}
+    return Called(model, scope, described.get("modelName", ""), described.get("providerName", ""))
 
 
 async def _not_on_demand(model: str, types: Sequence[str], regions: Regions) -> CheckStep:
@@ -142,6 +149,20 @@ async def _profile(called: Invokable, regions: Regions, access: Access) -> Async
     pairs = sorted({(model.id, model.region or account.region) for model in behind})
     if pairs:
         yield await _access_step(pairs, access)
+    for model in sorted({model.id for model in behind}):
+        yield await quota_step(await _profiled(model, called, behind, account), account)
+
+
+async def _profiled(model: str, called: Invokable, behind: Sequence[Invokable], account: Account) -> Called:
+    """Return how a profile calls a model, and the model's name where Bedrock tells it."""
+    scope = scope_of(one.region for one in behind)
+    if called.kind == "inference-profile":
+        scope = GLOBAL if called.id.partition(".")[0] == facts.GLOBAL else CROSS_REGION
+    try:
+        found = (await account.call("get_foundation_model", modelIdentifier=model))["modelDetails"]
+    except DragomanError:  # its id is mostly enough
+        found = None
+    return _named(model, scope, found)
 
 
 def _by_facts(profile_id: str, region: str) -> list[Invokable]:
