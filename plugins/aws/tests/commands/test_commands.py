@@ -105,6 +105,39 @@ def test_a_declaration_is_applied_after_its_plan_and_a_second_time_changes_nothi
     run("bedrock", "profiles", "delete", "declared", "--yes")
 
 
+REPLACED = """\
+# Costs of team a; see the wiki.
+provider: bedrock
+model: {arn}   # the profile
+upstreams:
+  b: {{model: {arn}}}
+  other: {{model: "{arn}x"}}
+"""
+
+
+def test_adapters_of_a_replaced_profile_are_listed_and_rewritten_with_their_comments(run, read, deployment):
+    declare = "profiles:\n- {{name: replaced, source: {source}}}\n".format
+    file = deployment / "profiles.yaml"
+    file.write_text(declare(source=f"us.{HAIKU}"), encoding="utf-8")
+    old = read("bedrock", "profiles", "apply", str(file), "--yes")["profiles"][0]["arn"]
+    adapter = deployment / "adapters" / "team-a.yaml"
+    adapter.write_text(REPLACED.format(arn=old), encoding="utf-8")
+    file.write_text(declare(source=HAIKU), encoding="utf-8")
+
+    planned, err = run("bedrock", "profiles", "apply", str(file), "--dry-run", "--json")
+    assert [(a["adapter"], a["paths"]) for a in json.loads(planned)["adapters"]] == [
+        ("team-a", ["model", "upstreams.b.model"])
+    ]
+    assert f"the adapter team-a (file {adapter}) names {old} as its model, upstreams.b.model and has to be ch" in err
+    assert adapter.read_text(encoding="utf-8") == REPLACED.format(arn=old)
+
+    applied, err = run("bedrock", "profiles", "apply", str(file), "--yes", "--json", "--write-adapters")
+    new = json.loads(applied)["profiles"][0]["arn"]
+    assert f"{adapter} names {new} now" in err
+    assert adapter.read_text(encoding="utf-8") == REPLACED.format(arn=new).replace(f"{new}x", f"{old}x")
+    run("bedrock", "profiles", "delete", "replaced", "--yes")
+
+
 def test_profiles_of_a_template_become_adapters(run, read, deployment):
     made = read("bedrock", "profiles", "create", "of-template", "--from", HAIKU)
     properties = {"InferenceProfileName": "of-template", "ModelSource": {"CopyFrom": made["models"][0]}}
