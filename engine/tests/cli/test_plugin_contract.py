@@ -1,4 +1,4 @@
-"""What a plugin's commands are given beside the engine: prompts by name or file, and adapters that the gateway saved."""
+"""What a plugin's commands are given beside the engine: prompts, and adapters that the gateway saved."""
 
 from __future__ import annotations
 
