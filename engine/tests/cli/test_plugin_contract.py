@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from dragoman import Engine, Settings
 from dragoman.cli.plugin import checked_prompt, prompt_from, saved_adapters
-from dragoman.errors import DocumentError, MessageError
+from dragoman.errors import DocumentError, DocumentNotFoundError
 
 
 @pytest.fixture
@@ -25,7 +25,7 @@ async def test_a_prompt_by_name_and_by_file(engine, tmp_path):
     assert (found.name, found.variants["b"].text) == ("else", "Ho")
     path.write_text('{"name": "own", "variants": {"b": {"text": "Ho"}}}', encoding="utf-8")
     assert (await prompt_from(engine, str(path))).name == "own"
-    with pytest.raises(MessageError, match="there is no prompt 'else'"):
+    with pytest.raises(DocumentNotFoundError, match="there is no prompt 'else'"):
         await prompt_from(engine, "else")
     with pytest.raises(DocumentError, match="cannot be read"):
         await prompt_from(engine, str(tmp_path / "missing.yaml"))

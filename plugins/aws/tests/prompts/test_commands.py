@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
 import json
 import sys
 
 import pytest
+from dragoman import Engine, Settings
 from dragoman.cli.main import main
 from dragoman.documents import read_document
 from dragoman.testing.upstream import Reply
@@ -72,6 +74,22 @@ def test_a_file_is_pushed_under_another_name_and_one_variant_of_it(run, service,
     assert pushed["steps"][0]["action"] == "create"
     assert "has no variant 'other'" in run("push", str(path), "--variant", "other", code=1)[1]
     assert "it goes with --version" in run("push", str(path), "--description", "a", code=1)[1]
+
+
+def test_a_version_of_ours_is_pushed_with_its_number(run, service, summary, deployment):
+    async def publish():
+        async with Engine(Settings.load(deployment / "dragoman.toml")) as engine:
+            await engine.prompts.publish("summary")
+
+    asyncio.run(publish())
+    summary.write_text(SUMMARY.replace("Sum up", "Shorten"), encoding="utf-8")
+    run("push", "summary", "--from", "1", "--version", "--yes")
+    assert service.versions["PROMPT0001"][0]["description"] == "version 1 of summary"
+    text = service.drafts["PROMPT0001"]["variants"][0]["templateConfiguration"]["text"]["text"]
+    assert text == "Sum up {{text}}"
+    out, _ = run("push", "summary", "--from", "draft", "--dry-run", "--json")
+    assert [step["action"] for step in json.loads(out)["steps"]] == ["update", "leave"]
+    assert "a version is a number" in run("push", "summary", "--from", "newest", code=1)[1]
 
 
 def test_they_are_listed_imported_and_deleted(run, service, summary, deployment):

@@ -49,6 +49,7 @@ async def test_what_was_pushed_comes_back_as_it_was(engine, prompts, service):
             "system": "Be {{mood}}.",
             "messages": [{"role": "user", "content": "Hello"}, {"role": "assistant", "content": "{{x}}"}],
             "tools": [TOOL],
+            "tool_choice": "search",
             "inference": {
                 "temperature": 0.2,
                 "stop_sequences": ["END"],
@@ -113,7 +114,7 @@ async def test_an_adapter_is_made_for_the_model(engine, prompts, kept):
     kept(variants=[variant(modelId=f"us.{SONNET}", additionalModelRequestFields=fields)])
     with pytest.raises(ModelNotFoundError, match=r"no adapter calls us\.anthropic\.claude-sonnet-4") as refused:
         await read_prompt(engine, prompts, "greeting")
-    assert "--write-adapter NAME makes one" in str(refused.value.hint)
+    assert "--write-adapter NAME makes one, or --adapter NAME" in str(refused.value.hint)
     found = await read_prompt(engine, prompts, "greeting", new_adapter="sonnet")
     assert found.adapter == {
         "name": "sonnet",
@@ -168,17 +169,53 @@ async def test_fields_that_no_setting_is_need_an_adapter_of_their_own(engine, pr
             r"chat\.messages\.0\.content\.1\.cachePoint: has no place",
         ),
         (chat(messages=[]), r"chat\.messages: says nothing"),
-        (
-            chat(toolConfiguration={"tools": [{"toolSpec": {"name": "a", "inputSchema": {"json": {}}}}],
-                                    "toolChoice": {"any": {}}}),
-            r"chat\.toolConfiguration\.toolChoice\.any: has no place",
-        ),
     ],
 )  # fmt: skip
 async def test_what_has_no_place_is_refused_with_its_path(engine, prompts, kept, wire, problem):
     kept(variants=[wire])
     with pytest.raises(DocumentError, match=problem):
         await read_prompt(engine, prompts, "greeting", new_adapter="made")
+
+
+async def test_texts_are_put_together_where_a_document_has_one(engine, prompts, kept):
+    blocks = [{"text": "a"}, {"text": "b"}]
+    tool = {"toolSpec": {"name": "f", "inputSchema": {"json": {"type": "object"}}}}
+    choice = {"tools": [tool], "toolChoice": {"any": {}}}
+    kept(
+        variants=[
+            chat(
+                system=blocks,
+                messages=[{"role": "user", "content": blocks}, {"role": "user", "content": [{"text": "c"}]}],
+                toolConfiguration=choice,
+            )
+        ]
+    )
+    found = await read_prompt(engine, prompts, "greeting")
+    assert found.members == {
+        "adapter": "team-a",
+        "system": "a\n\nb",
+        "messages": [{"role": "user", "content": "a\n\nb\n\nc"}],
+        "tools": [{"type": "function", "function": {"name": "f", "parameters": {"type": "object"}}}],
+        "tool_choice": "required",
+    }
+    assert "templateConfiguration.chat.system: its texts are put together here" in found.notes
+    prompt(variants={"v": dict(found.members)})  # it holds
+
+
+async def test_the_model_goes_over_an_adapters_connection_where_none_calls_it(engine, prompts, kept):
+    kept(variants=[variant(modelId=f"us.{SONNET}", additionalModelRequestFields={"top_k": 7})])
+    found = await read_prompt(engine, prompts, "greeting", over="team-a")
+    assert found.members == {
+        "adapter": "team-a",
+        "model": f"us.{SONNET}",
+        "base_model": SONNET,
+        "text": "Say {{word}}.",
+        "inference": {"top_k": 7},
+    }
+    again = prompt("greeting", variants={"v1": dict(found.members)})
+    planned = await plan(engine, prompts, again)
+    assert planned.steps[0].draft.variant["modelId"] == f"us.{SONNET}"
+    assert planned.steps[0].draft.variant["additionalModelRequestFields"] == {"top_k": 7}
 
 
 async def test_what_stays_there_is_told(engine, prompts, kept):

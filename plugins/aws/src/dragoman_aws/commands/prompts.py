@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict
-from typing import Any
+from typing import Any, Literal
 
 import click
 from dragoman.cli.plugin import (
@@ -31,7 +31,7 @@ from dragoman_aws.prompts import push as carry_out
 EPILOG = """\b
 Examples:
   dragoman bedrock prompts push summary --dry-run
-  dragoman bedrock prompts push summary --version --description 'shorter' --tag team=a
+  dragoman bedrock prompts push summary --from 3 --version --description 'shorter' --tag team=a
   dragoman bedrock prompts list
   dragoman bedrock prompts import summary-plain --version 2
   dragoman bedrock prompts import PROMPT12345 --into summary --variant terse --write-adapter haiku
@@ -44,12 +44,22 @@ def prompts() -> None:
     """Prompts of Bedrock's prompt management, one for each variant."""
 
 
+def _of_ours(_ctx: click.Context, _parameter: click.Parameter, text: str | None) -> int | str | None:
+    """Return how a version of a prompt of the deployment is asked for."""
+    if text is None or text in ("draft", "latest"):
+        return text
+    if not text.isdecimal() or not text.isascii():
+        raise click.BadParameter("a version is a number, draft or latest")
+    return int(text)
+
+
 # --- push --------------------------------------------------------------------------------------------------------
 
 
 @prompts.command()
 @click.argument("prompt", metavar="NAME|FILE")
 @click.option("--variant", "variants", metavar="NAME", multiple=True, help="Only this variant; may be repeated.")
+@click.option("--from", "source", metavar="N", callback=_of_ours, help="A version of NAME; else the one that counts.")
 @click.option("--as", "stem", metavar="NAME", help="What the names there begin with, instead of the prompt's name.")
 @click.option("--version", "with_version", is_flag=True, help="Make an immutable version of each draft.")
 @click.option("--description", metavar="TEXT", help="With --version: its description, at most 200 characters.")
@@ -67,6 +77,7 @@ def push(
     *,
     prompt: str,
     variants: tuple[str, ...],
+    source: int | Literal["draft", "latest"] | None,
     stem: str | None,
     with_version: bool,
     description: str | None,
@@ -84,12 +95,12 @@ def push(
     """
     if description is not None and not with_version:
         raise click.BadParameter("it goes with --version", param_hint="'--description'")
-    given = tags_from(tags)
+    given, is_number = tags_from(tags), with_version and isinstance(source, int)
     with invocation.running() as running:
         account = running.run(who.account(running.engine))
         try:
             managed = ManagedPrompts(account)
-            document = running.run(prompt_from(running.engine, prompt))
+            document = running.run(prompt_from(running.engine, prompt, source))
             planned = running.run(
                 plan(
                     running.engine,
@@ -100,7 +111,7 @@ def push(
                     tags=given,
                     key_arn=kms_key,
                     with_version=with_version,
-                    version_description=description,
+                    version_description=description or (f"version {source} of {document.name}" if is_number else None),
                     progress=progress,
                 )
             )
@@ -240,8 +251,9 @@ def import_prompt(
 ) -> None:
     """Print a prompt of the account as a document, or write it beside the variants of one that is there.
 
-    The variant is asked of the adapter that calls the same model; --write-adapter makes one where there is none. What
-    has no place in a document is refused with its path; what stays in Bedrock is told.
+    The variant is asked of the adapter that calls the same model; where there is none, --write-adapter makes one, or
+    the model is called over the connection of --adapter. What has no place in a document is refused with its path;
+    what stays in Bedrock is told.
     """
     if force and name is None:
         raise click.BadParameter("it goes with --into", param_hint="'--force'")
@@ -249,7 +261,12 @@ def import_prompt(
     async def work(engine: Any) -> tuple[ImportedPrompt, Mapping[str, Any]]:
         async with await who.account(engine) as account:
             found = await read_prompt(
-                engine, ManagedPrompts(account), prompt, version=version, new_adapter=write_adapter
+                engine,
+                ManagedPrompts(account),
+                prompt,
+                version=version,
+                new_adapter=write_adapter,
+                over=who.adapter,
             )
         document = await into(engine, found, name, variant, force=force)
         if write_adapter is not None:

@@ -21,18 +21,20 @@ class Content:
         system: What the model is told beforehand.
         messages: Role and template of each message.
         tools: OpenAI's definitions.
+        tool_choice: ``auto``, ``none``, ``required`` or a tool's name; ``None`` = the model chooses.
     """
 
     text: str | None = None
     system: str | None = None
     messages: tuple[tuple[str, str], ...] = ()
     tools: tuple[Mapping[str, Any], ...] = field(default=())
+    tool_choice: str | None = None
 
     @classmethod
     def of(cls, variant: Any) -> Content:
         """Return what a variant of :mod:`dragoman.prompts` says."""
         messages = tuple((message.role, message.content) for message in variant.messages or ())
-        return cls(variant.text, variant.system, messages, tuple(variant.tools))
+        return cls(variant.text, variant.system, messages, tuple(variant.tools), variant.tool_choice)
 
     @property
     def conversation(self) -> tuple[tuple[str, str], ...]:
@@ -58,6 +60,8 @@ class Content:
             members["messages"] = [{"role": role, "content": template} for role, template in self.messages]
         if self.tools:
             members["tools"] = [dict(tool) for tool in self.tools]
+        if self.tool_choice is not None:
+            members["tool_choice"] = self.tool_choice
         return members
 
 

@@ -56,6 +56,7 @@ async def read_prompt(
     *,
     version: str | None = None,
     new_adapter: str | None = None,
+    over: str | None = None,
 ) -> ImportedPrompt:
     """Return a prompt of an account as a document of ours.
 
@@ -65,6 +66,7 @@ async def read_prompt(
         reference: Its id, ARN or name.
         version: A number; ``None`` = that of the ARN, else the draft.
         new_adapter: The name of an adapter to be made for its model; ``None`` = one that is there and calls it.
+        over: An adapter over whose connection the model is called where none calls it.
 
     Raises:
         ModelNotFoundError: There is no such prompt, or no adapter that calls its model.
@@ -84,7 +86,7 @@ async def read_prompt(
         document = {"name": new_adapter, **await adapter_of(prompts.account, found.model)}
         taken = await _with_adapter(engine, found, wire, document)
     else:
-        taken = await _with_known(engine, prompts.account, found, wire)
+        taken = await _with_known(engine, prompts.account, found, wire, over)
     return ImportedPrompt(
         source, slug(source.name), str(wire["name"]), taken.members, taken.document, (*_stays(source), *taken.notes)
     )
@@ -115,11 +117,13 @@ async def _with_adapter(engine: Any, found: ReadVariant, wire: Mapping[str, Any]
     if left:
         document = {**document, "model_kwargs": left}
     members = {"adapter": document["name"], **_members(found, own)}
-    off = await _off(engine, document, found, own, wire)
+    off = await _off(engine, document, found, _settings(found, own), wire)
     return _Taken(members, document, tuple(_otherwise(path, "the document") for path in off))
 
 
-async def _with_known(engine: Any, account: Account, found: ReadVariant, wire: Mapping[str, Any]) -> _Taken:
+async def _with_known(
+    engine: Any, account: Account, found: ReadVariant, wire: Mapping[str, Any], over: str | None
+) -> _Taken:
     """Take the adapter that calls the model with the fewest differences."""
     fitting: list[tuple[tuple[str, ...], str, dict[str, Any]]] = []
     unfit: list[str] = []
@@ -127,12 +131,14 @@ async def _with_known(engine: Any, account: Account, found: ReadVariant, wire: M
         target = (await engine.resolve(name)).target
         own, _ = settings_of(found.fields, dialect_of(target))
         try:
-            fitting.append((await _off(engine, name, found, own, wire), name, own))
+            fitting.append((await _off(engine, name, found, _settings(found, own), wire), name, own))
         except DocumentError as error:
             unfit.append(f"{name}: {error}")  # it has a mapping or a guardrail, which no prompt of Bedrock has
+    if not fitting and over is not None:
+        return await _over(engine, account, found, wire, over)
     if not fitting:
         why = f" as it does ({'; '.join(unfit)})" if unfit else ""
-        hint = "--write-adapter NAME makes one"
+        hint = "--write-adapter NAME makes one, or --adapter NAME calls it over that adapter's connection"
         raise ModelNotFoundError(f"no adapter calls {found.model} in {account.region}{why}", hint=hint)
     off, name, own = min(fitting, key=lambda one: (len(one[0]), one[1]))
     if lost := [path for path in off if path.startswith("additionalModelRequestFields")]:
@@ -150,16 +156,35 @@ def _otherwise(path: str, who: str) -> str:
     return f"{path}: {who} says it otherwise than Bedrock's prompt"
 
 
+async def _over(engine: Any, account: Account, found: ReadVariant, wire: Mapping[str, Any], adapter: str) -> _Taken:
+    """Take an adapter that calls another model: the variant says its own."""
+    made = await adapter_of(account, str(found.model))
+    own_model = {name: made[name] for name in ("model", "base_model") if name in made}
+    change: Document = {**own_model, "base_model": own_model.get("base_model"), "pricing": None}
+    own, left = settings_of(found.fields, dialect_of((await engine.resolve(adapter, change)).target))
+    if left:
+        hint = "--write-adapter NAME makes an adapter that has a place for them"
+        what = f"would be lost: {', '.join(left)}"
+        raise DocumentError(f"variant {wire['name']}", [Problem("additionalModelRequestFields", what, hint)])
+    members: Document = {"adapter": adapter, **own_model, **_members(found, own)}
+    off = await _off(engine, adapter, found, {**change, **_settings(found, own)}, wire)
+    return _Taken(members, None, tuple(_otherwise(path, f"the adapter {adapter}") for path in off))
+
+
 def _members(found: ReadVariant, own: Mapping[str, Any]) -> Document:
+    return {**found.content.as_members(), **_settings(found, own)}
+
+
+def _settings(found: ReadVariant, own: Mapping[str, Any]) -> Document:
     inference = {**found.inference, **own}
-    return {**found.content.as_members(), **({"inference": inference} if inference else {})}
+    return {"inference": inference} if inference else {}
 
 
 async def _off(
-    engine: Any, adapter: Any, found: ReadVariant, own: Mapping[str, Any], wire: Mapping[str, Any]
+    engine: Any, adapter: Any, found: ReadVariant, override: Mapping[str, Any], wire: Mapping[str, Any]
 ) -> tuple[str, ...]:
     """Return where a push of what was read would differ from what was read."""
-    resolved = await engine.resolve(adapter, {"inference": {**found.inference, **own}})
+    resolved = await engine.resolve(adapter, override)
     pushed = written(str(wire["name"]), found.content, resolved.target, resolved.settings)
     ignored = ("modelId", "templateType")
     return tuple(path for path in differences(pushed, wire) if path.partition(".")[0] not in ignored)

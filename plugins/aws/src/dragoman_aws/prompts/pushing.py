@@ -141,9 +141,8 @@ def _beside(prompt: Any) -> list[str]:
 
 async def _draft(engine: Any, prompts: ManagedPrompts, wanted: _Wanted, name: str) -> tuple[Draft, list[str]]:
     variant = wanted.prompt.variant(name)
-    override = {"inference": dict(variant.inference)} if variant.inference else None
     try:
-        resolved = await engine.resolve(variant.adapter, override)
+        resolved = await engine.resolve(variant.adapter, variant.override() or None)
     except DocumentError:
         raise
     except DragomanError as error:

@@ -26,6 +26,8 @@ _MEMBERS = (
     *("additionalModelRequestFields", "metadata"),
 )
 _MARK = "cachePoint"
+#: Stands between texts that are one here and several there.
+_JOINED = "\n\n"
 
 
 @dataclass(frozen=True)
@@ -115,11 +117,13 @@ def _chat(chat: Wire, at: str, found: _Found) -> Content:
         last = number == len(messages) - 1
         path = f"{at}.messages.{number}.content"
         texts = _texts(message["content"], path, found, cached="messages" if last else None)
-        said += [(message["role"], text) for text in texts]
+        if said and said[-1][0] == message["role"]:  # a conversation of ours takes turns
+            texts.insert(0, said.pop()[1])
+        if texts:
+            said.append((message["role"], _JOINED.join(texts)))
     if not said:
         found.refuse(f"{at}.messages", "says nothing")
-    system = "\n\n".join(told) if told else None
-    content = Content(None, system, tuple(said), tuple(tools))
+    content = Content(None, _JOINED.join(told) or None, tuple(said), tuple(tools), _choice(chat, at, found))
     _check_variables(chat, content, at, found)
     return content
 
@@ -166,11 +170,6 @@ def _check_members(value: Wire, known: Sequence[str], at: str, found: _Found) ->
 
 
 def _tools(config: Wire, at: str, found: _Found) -> Iterator[dict[str, Any]]:
-    choice = config.get("toolChoice") or {}
-    for mode in choice:
-        if mode != "auto":
-            hint = "a prompt leaves the choice to the model; pass tool_choice with the call"
-            found.refuse(f"{at}.toolChoice.{mode}", "has no place in a prompt", hint)
     tools = config.get("tools") or ()
     read = []
     for number, tool in enumerate(tools):
@@ -181,6 +180,17 @@ def _tools(config: Wire, at: str, found: _Found) -> Iterator[dict[str, Any]]:
         else:
             found.refuse(f"{at}.tools.{number}", f"holds {', '.join(tool)}, which has no place in a prompt")
     return iter(read)
+
+
+def _choice(chat: Wire, at: str, found: _Found) -> str | None:
+    for mode, value in ((chat.get("toolConfiguration") or {}).get("toolChoice") or {}).items():
+        if mode == "any":
+            return "required"
+        if mode == "tool":
+            return str(value["name"])
+        if mode != "auto":
+            found.refuse(f"{at}.toolConfiguration.toolChoice.{mode}", "is not known here")
+    return None
 
 
 def _function(spec: Wire, at: str, found: _Found) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from typing import Any
 
 import orjson
 from dragoman.errors import DocumentError, DragomanError, Problem, UnsupportedError
-from dragoman.messages import Message, Text, tools_from
+from dragoman.messages import Message, Text, tool_choice_from, tools_from
 from dragoman.plugin import CallSettings, ChatRequest, Target
 
 from dragoman_aws.bedrock.connection import BedrockConnection
@@ -91,7 +91,8 @@ def _body(content: Content, target: Target, settings: CallSettings[Any]) -> Wire
         Message(role, (Text(in_one_spelling(template)),))  # type: ignore[arg-type]
         for role, template in content.conversation
     )
-    request = ChatRequest(messages, settings, tools_from(content.tools or None))
+    choice = tool_choice_from(content.tool_choice)
+    request = ChatRequest(messages, settings, tools_from(content.tools or None), choice)
     body: Wire = orjson.loads(encode_body(request, dialect_of(target), None, {}))
     return body
 
