@@ -159,7 +159,7 @@ def _otherwise(path: str, who: str) -> str:
 async def _over(engine: Any, account: Account, found: ReadVariant, wire: Mapping[str, Any], adapter: str) -> _Taken:
     """Take an adapter that calls another model: the variant says its own."""
     made = await adapter_of(account, str(found.model))
-    own_model = {name: made[name] for name in ("model", "base_model") if name in made}
+    own_model: Document = {name: made[name] for name in ("model", "base_model") if name in made}
     change: Document = {**own_model, "base_model": own_model.get("base_model"), "pricing": None}
     own, left = settings_of(found.fields, dialect_of((await engine.resolve(adapter, change)).target))
     if left:
