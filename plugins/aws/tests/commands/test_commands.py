@@ -89,6 +89,34 @@ def test_a_cross_region_profile_is_shown_and_saved(read, run):
     assert [profile["id"] for profile in system] == [f"us.{HAIKU}"]
 
 
+def test_a_geography_that_is_not_there_is_refused_with_those_that_are(run, deployment):
+    there = f"of this model there are here: us.{HAIKU}"
+    for arguments in (
+        ("profiles", "show", f"jp.{HAIKU}"),
+        ("profiles", "create", "a", "--from", f"jp.{HAIKU}"),
+        (
+            "routers",
+            "create",
+            "r",
+            "--model",
+            f"jp.{HAIKU}",
+            "--model",
+            HAIKU,
+            "--fallback",
+            HAIKU,
+            "--difference",
+            "5",
+        ),
+    ):
+        _, err = run("bedrock", *arguments, code=1)
+        assert f"there is no profile jp.{HAIKU} in us-east-1" in err
+        assert there in err
+    (deployment / "p.yaml").write_text(f"profiles: [{{name: a, source: jp.{HAIKU}}}]", encoding="utf-8")
+    assert there in run("bedrock", "profiles", "apply", "p.yaml", code=1)[1]
+    _, err = run("bedrock", "profiles", "show", "nobody", code=1)
+    assert "there is no application profile 'nobody'" in err
+
+
 def test_a_declaration_is_applied_after_its_plan_and_a_second_time_changes_nothing(run, read, deployment):
     file = deployment / "profiles.yaml"
     file.write_text(f"profiles:\n- name: declared\n  source: us.{HAIKU}\n  tags: {{team: a}}\n", encoding="utf-8")
