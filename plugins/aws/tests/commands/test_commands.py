@@ -168,10 +168,13 @@ def test_adapters_of_a_replaced_profile_are_listed_and_rewritten_with_their_comm
 
 def test_profiles_of_a_template_become_adapters(run, read, deployment):
     made = read("bedrock", "profiles", "create", "of-template", "--from", HAIKU)
-    properties = {"InferenceProfileName": "of-template", "ModelSource": {"CopyFrom": made["models"][0]}}
-    resource = {"Type": "AWS::Bedrock::ApplicationInferenceProfile", "Properties": properties}
-    (deployment / "template.json").write_text(json.dumps({"Resources": {"TeamA": resource}}), encoding="utf-8")
-    [document] = read("bedrock", "profiles", "import", "--template", "template.json")["documents"]
+    template = f"""Resources:
+  TeamA:
+    Type: AWS::Bedrock::ApplicationInferenceProfile
+    Properties: {{InferenceProfileName: of-template, ModelSource: {{CopyFrom: !Sub "x${{AWS::Region}}{HAIKU}"}}}}
+"""
+    (deployment / "template.yaml").write_text(template, encoding="utf-8")
+    [document] = read("bedrock", "profiles", "import", "--template", "template.yaml")["documents"]
     assert document == {
         "name": "teama",
         "provider": "bedrock",
