@@ -29,6 +29,7 @@ from dragoman.server.doors.texts import embed_answer, read_embed, read_rerank, r
 from dragoman.server.exchange import STREAM_HEADERS, Bodies, ClientGoneError, Exchange, Receive, Scope, Send
 from dragoman.server.logs import RequestLog, current_exchange
 from dragoman.server.metrics import CONTENT_TYPE, Metrics
+from dragoman.server.notices import Notices
 from dragoman.server.refusals import RETRY_AFTER_S, Refusal, refusal_of
 from dragoman.server.state import State
 from dragoman.server.static import is_page, send_file
@@ -72,6 +73,7 @@ class Gateway:
         self._authenticator = authenticator
         self._settings = settings
         self._telemetry = telemetry
+        self._notices = Notices(settings.notice, state.store)
         self._in_flight = 0
         #: Ids are unique without asking the system for randomness each time; nothing rests on their being secret.
         self._id_prefix = os.urandom(8).hex()
@@ -173,7 +175,15 @@ class Gateway:
     # --- calls ---------------------------------------------------------------------------------------------------
 
     def _call(self, exchange: Exchange, caller: Caller, operation: Operation) -> Call:
-        return Call(exchange, caller, operation, state=self.state, metrics=self.metrics, telemetry=self._telemetry)
+        return Call(
+            exchange,
+            caller,
+            operation,
+            state=self.state,
+            metrics=self.metrics,
+            notices=self._notices,
+            telemetry=self._telemetry,
+        )
 
     async def _body(self, exchange: Exchange) -> dict[str, Any]:
         return await exchange.json_object(self._settings.max_body_bytes, self._settings.body_timeout_s)

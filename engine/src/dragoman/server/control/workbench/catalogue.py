@@ -33,6 +33,7 @@ async def session(asked: Asked) -> Answer:
             "stage": settings.stage,
             "version": version("dragoman"),
             "default_adapter": settings.default_adapter,
+            "notice": notice_of(asked, settings.server.notice),
         }
     )
 
@@ -56,9 +57,10 @@ async def _health(asked: Asked) -> dict[str | None, dict[str, int]]:
 async def _row(asked: Asked, row: AdapterSummary, health: Mapping[str | None, Any]) -> dict[str, Any]:
     is_admin = asked.caller.role == "admin"
     shown: dict[str, Any] = {}
+    notice = None
     with contextlib.suppress(DragomanError):  # the row's problem says why
-        shown = shown_document((await asked.engine.resolve(row.name)).document, asked.caller.role)
-    notice = shown.get("notice")
+        resolved = await asked.engine.resolve(row.name)
+        shown, notice = shown_document(resolved.document, asked.caller.role), resolved.adapter.notice
     saved = asked.state.store.current(ADAPTER).get(row.name)
     return {
         "name": row.name,
@@ -71,7 +73,7 @@ async def _row(asked: Asked, row: AdapterSummary, health: Mapping[str | None, An
         "capabilities": shown.get("capabilities") or {},
         "pricing": shown.get("pricing"),
         "constraints": shown.get("constraints"),
-        "notice": await notice_of(asked, notice),
+        "notice": notice_of(asked, notice),
         "source": row.source if is_admin else None,
         "saved_revision": saved.number if saved else None,
         "problem": row.problem if is_admin or row.problem is None else "cannot be called just now",

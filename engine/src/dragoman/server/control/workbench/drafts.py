@@ -17,6 +17,7 @@ from dragoman.policy import shown_document, shown_origins
 from dragoman.resolve import Resolved
 from dragoman.server.control.problems import problems_in
 from dragoman.server.control.routes import Answer, Asked, Route
+from dragoman.server.control.workbench.notices import notice_of
 
 _SUFFIXES = {"yaml": ".yaml", "json": ".json"}
 
@@ -32,6 +33,7 @@ async def check(asked: Asked) -> Answer:
     else:
         answer |= _shown(asked, draft)
         answer["digest"] = draft.digest
+        answer["notice"] = notice_of(asked, draft.adapter.notice)
         answer["reports"] = [report._asdict() for report in draft.notes]
     answer["refused"] = await _refused(asked, document)
     answer["inherited"] = await _inherited(asked, document)
