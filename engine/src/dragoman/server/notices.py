@@ -81,7 +81,8 @@ def _missing(what: str, notice: Notice | NoticeSettings, adapter: str | None) ->
         403,
         "notice_not_accepted",
         f"{what} has terms that you have not accepted: {told or 'they are not written down'}; accept them on the "
-        f"gateway's page {page}, signed in with the same key or identity, or by POST /api/workbench/notices with {body}",
+        f"gateway's page {page}, signed in with the same key or identity, or by POST /api/workbench/notices with "
+        + body,
         param="model",
         display=f"You must accept the terms of this model first. Open {page} on the gateway that serves it.",
     )

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
 from dragoman.catalog import SAVED_AS, Catalog, Saved
 from dragoman.errors import AdapterNotFoundError, DragomanError, ProblemsError
 from dragoman.merge import Layer
-from dragoman.policy import shown_document, shown_origins
+from dragoman.policy import hidden_members, shown_document, shown_origins
 from dragoman.resolve import Resolved
 from dragoman.server.control.routes import Answer, Asked, Route
 from dragoman.server.doors.models import list_models
@@ -37,9 +38,12 @@ async def _show(asked: Asked) -> Answer:
     entry = (await asked.engine.catalog()).find(asked.path["name"])
     revision = asked.state.store.current(ADAPTER).get(entry.name)
     shown: dict[str, Any] = {"name": entry.name, **_effective(resolved, asked)}
-    if asked.caller.role == "admin":
-        layers = [{"origin": layer.origin, "document": layer.document} for layer in entry.layers]
-        shown.update(source=entry.source, layers=layers)
+    role = asked.caller.role
+    shown["layers"] = [
+        {"origin": layer.origin, "document": shown_document(layer.document, role)} for layer in entry.layers
+    ]
+    if role == "admin":
+        shown["source"] = entry.source
     if revision is not None:
         shown["revision"] = _revision(revision, asked, document=False)
     return Answer(shown, etag=revision.etag if revision else None)
@@ -71,7 +75,8 @@ async def _dry_run(asked: Asked) -> Answer:
 
 
 async def _save(asked: Asked) -> Answer:
-    name, document = _named(asked), asked.mapping("document")
+    name = _named(asked)
+    document = as_saved(asked, name, asked.mapping("document"))
     await _check(asked, name, document)
     await asked.engine.adapters.try_saved(name, document)
     revision = await asked.state.store.save(
@@ -120,6 +125,12 @@ def _named(asked: Asked) -> str:
     if not asked.caller.may_use(name):
         raise AdapterNotFoundError(f"there is no adapter {name!r}, or you may not use it")
     return name
+
+
+def as_saved(asked: Asked, name: str, document: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what is saved where a caller sends a document: what they may not see of the one before stays."""
+    current = asked.state.store.current(ADAPTER).get(name)
+    return {**(hidden_members(current.document, asked.caller.role) if current else {}), **document}
 
 
 async def _check(asked: Asked, name: str, document: dict[str, Any] | None) -> None:

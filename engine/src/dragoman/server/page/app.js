@@ -19,6 +19,24 @@ const ADMIN = [
   ["audit", "Audit", "admin.js", "a"],
 ];
 
+/** What the views import, so that it is asked for at once and not import by import. */
+const NEEDS = {
+  "editor.js": ["form.js", "controls.js", "rows.js", "schema.js", "json.js", "drafts.js", "talk.js", "notice.js"],
+  "tryit.js": ["talk.js", "json.js", "notice.js"],
+  "compare.js": ["talk.js", "json.js", "notice.js"],
+  "mapping.js": ["json.js", "drafts.js"],
+  "prompt.js": ["drafts.js"],
+  "usage.js": ["charts.js", "compare.js", "talk.js", "json.js", "notice.js"],
+};
+
+function load(file) {
+  for (const needed of [...(NEEDS[file] || []), file]) {
+    const href = `/page/${needed}`;
+    if (!document.head.querySelector(`link[href="${href}"]`)) document.head.append(h("link", { rel: "modulepreload", href }));
+  }
+  return import(`/page/${file}`);
+}
+
 const shell = document.getElementById("shell");
 const main = h("main", { id: "main", tabindex: -1 });
 const links = new Map();
@@ -72,6 +90,8 @@ window.addEventListener("signed-out", (event) => { if (session) signIn(new ApiEr
 // --- shell ---
 
 async function start() {
+  const early = load(asked().view[2]); // while the gateway says who we are
+  early.catch(() => {}); // routing tells
   session = await api.session();
   const link = ([name, text]) => {
     const made = h("a", { href: `#/${name}` }, text);
@@ -92,10 +112,15 @@ async function start() {
   await route();
 }
 
+/** Which view the address asks for. */
+function asked() {
+  const [name, ...rest] = location.hash.replace(/^#\/?/, "").split("/");
+  return { name, rest, view: [...VIEWS, ...ADMIN].find(([other]) => other === (name === "share" ? "edit" : name)) || VIEWS[0] };
+}
+
 async function route() {
   if (!session) return;
-  const [name, ...rest] = location.hash.replace(/^#\/?/, "").split("/");
-  const view = [...VIEWS, ...ADMIN].find(([other]) => other === (name === "share" ? "edit" : name)) || VIEWS[0];
+  const { name, rest, view } = asked();
   const turn = ++shown;
   leave?.();
   leave = null;
@@ -105,7 +130,7 @@ async function route() {
   }
   document.title = `${view[1]} · Dragoman`;
   try {
-    const module = await import(`/page/${view[2]}`);
+    const module = await load(view[2]);
     const made = await module.view({ session, name: view[0], shared: name === "share" ? rest.join("/") : "", rest: name === "share" ? "" : decodeURIComponent(rest.join("/")) });
     if (turn !== shown) { made.leave?.(); return; }
     leave = made.leave || null;

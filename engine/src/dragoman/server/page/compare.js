@@ -3,7 +3,7 @@
 import { api } from "/page/api.js";
 import { h, fill, field, button, tabs, seconds, number, download, toast, trouble } from "/page/dom.js";
 import { run, answer, cost } from "/page/talk.js";
-import { accepted } from "/page/notice.js";
+import { accepted, refused } from "/page/notice.js";
 
 const MOST = 4;
 const AT_ONCE = 4;
@@ -24,7 +24,7 @@ export async function view() {
   })), told);
   const picked = async () => {
     const found = chats.filter((m) => chosen.has(m.name));
-    for (const m of found) if (!await accepted(m)) throw Object.assign(new Error(`the terms of ${m.name} are not accepted`), { todo: "Accept them, or take it out." });
+    for (const m of found) if (!await accepted(m)) throw refused(m.name);
     return found;
   };
   const stopAll = () => { for (const one of running) one.abort(); };

@@ -5,7 +5,7 @@ import { h, fill, field, select } from "/page/dom.js";
 
 const CAPABILITIES = ["streaming", "tools", "images", "documents", "audio", "structured_output", "reasoning"];
 
-export async function view({ session }) {
+export async function view() {
   const { models, failures, health_hours: hours } = await api.models();
   const filter = { text: "", provider: "", can: "" };
   const list = h("ul", { class: "models" });
@@ -18,7 +18,7 @@ export async function view({ session }) {
       && (!filter.can || m.capabilities[filter.can] || m.operation === filter.can)
       && [m.name, m.title, m.model, m.provider, ...m.aliases].some((text) => text?.toLowerCase().includes(wanted)));
     told.textContent = fits.length === models.length ? `${models.length} models` : `${fits.length} of ${models.length} models`;
-    fill(list, fits.map((m) => row(m, session, hours)), custom());
+    fill(list, fits.map((m) => row(m, hours)), custom());
   }
 
   list.addEventListener("keydown", (event) => {
@@ -42,7 +42,7 @@ export async function view({ session }) {
     told, list, failures.length ? failed(failures) : null);
 }
 
-function row(m, session, hours) {
+function row(m, hours) {
   const can = Object.entries(m.capabilities).filter(([, is]) => is).map(([name]) => name.replace("_", " "));
   const href = `#/${m.operation === "chat" ? "try" : "edit"}/${encodeURIComponent(m.name)}`;
   return h("li", { class: "model", "data-name": m.name },
@@ -57,7 +57,7 @@ function row(m, session, hours) {
       m.source ? h("div", {}, m.saved_revision ? `saved revision ${m.saved_revision}` : short(m.source)) : null,
       m.problem ? h("div", { class: "linebreak" }, m.problem) : null),
     h("div", { class: "row" }, health(m, hours),
-      session.role === "user" ? null : h("a", { class: "button", href: `#/edit/${encodeURIComponent(m.name)}`, "aria-label": `Edit ${m.name}` }, "Edit")));
+      h("a", { class: "button", href: `#/edit/${encodeURIComponent(m.name)}`, "aria-label": `Edit ${m.name}` }, "Edit")));
 }
 
 function short(source) {
