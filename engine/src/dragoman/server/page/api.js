@@ -16,6 +16,7 @@ export class ApiError extends Error {
     this.problems = error.problems;
     this.param = error.param;
     this.todo = TODO[error.code] || TODO[status] || "";
+    if (error.retry_after_s && (status === 429 || status === 503)) this.todo = `Try again in ${error.retry_after_s} s.`;
   }
 }
 
@@ -58,7 +59,7 @@ async function failure(reply) {
   let told = {};
   try { told = (await reply.json()).error || {}; } catch { /* not JSON: the status says it */ }
   if (reply.status === 401) window.dispatchEvent(new CustomEvent("signed-out", { detail: told }));
-  return new ApiError(reply.status, told);
+  return new ApiError(reply.status, { ...told, retry_after_s: Number(reply.headers.get("retry-after")) || 0 });
 }
 
 const json = async (...rest) => (await call(...rest)).json();

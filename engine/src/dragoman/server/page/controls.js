@@ -57,7 +57,12 @@ function figure(schema, { set }) {
   };
   const slider = minimum !== undefined && maximum !== undefined && maximum - minimum <= 1000
     ? h("input", { type: "range", min: minimum, max: maximum, step: schema.type === "integer" ? 1 : (maximum - minimum) / 100, tabindex: -1, "aria-hidden": "true" }) : null;
-  function slide(value) { if (slider && typeof value === "number") slider.value = String(value); }
+  function slide(value) {
+    if (!slider) return;
+    const is = typeof value === "number" ? value : schema.default;
+    slider.value = String(typeof is === "number" ? is : (minimum + maximum) / 2);
+    slider.classList.toggle("unset", typeof value !== "number");
+  }
   input.addEventListener("input", () => {
     const text = input.value.trim();
     const value = Number(text);

@@ -10,6 +10,8 @@ import { talk } from "/page/talk.js";
 import { accepted, refused } from "/page/notice.js";
 
 const CHECK_AFTER_MS = 250;
+const UNDO_AFTER_MS = 1500;
+const UNDO_STEPS = 100;
 const JSON_MEMBERS = ["model_kwargs", "endpoint_kwargs"];
 const SECTIONS = ["constraints", "capabilities", "pricing", "limits", "notice"];
 const HELP = {
@@ -35,9 +37,12 @@ class Editor {
     this.state = { problems: [], refused: [], effective: null, origins: {}, inherited: null };
     this.format = "yaml";
     this.turn = 0;
+    this.past = [];
     this.unfolded = new Set(["model", "inference", "connection"]);
     this.onKey = (event) => {
-      if (event.key.toLowerCase() === "s" && (event.ctrlKey || event.metaKey)) { event.preventDefault(); this.save(); }
+      const key = (event.ctrlKey || event.metaKey) && !event.altKey && event.key.toLowerCase();
+      if (key === "s") { event.preventDefault(); this.save(); }
+      if (key === "z" && !event.target.closest?.("input:not([type=range], [type=checkbox]), textarea, dialog")) { event.preventDefault(); this.undo(); }
     };
     document.addEventListener("keydown", this.onKey);
   }
@@ -78,6 +83,7 @@ class Editor {
   get(path) { return valueAt(this.document, path); }
 
   set(path, value) {
+    this.remember(path.join("."));
     this.document = withValue(this.document, path, value);
     if (path.length === 1 && path[0] === "provider") this.otherProvider();
     this.changed();
@@ -120,11 +126,35 @@ class Editor {
   effective(member) { return this.document[member] ?? this.state.inherited?.effective[member]; }
 
   changed(keep = true) {
-    if (keep) drafts.set(this.key(), { document: this.document, etag: this.madeFrom === undefined ? this.saved.etag : this.madeFrom });
+    if (keep) this.keep();
     this.showText();
     this.buttons();
     clearTimeout(this.timer);
     this.timer = setTimeout(() => this.check(), keep ? CHECK_AFTER_MS : 0);
+  }
+
+  /** Keep the draft in this browser, as long as it differs from what is saved. */
+  keep() {
+    if (same(this.document, this.saved.document || {})) { drafts.remove(this.key()); return; }
+    const isKept = drafts.set(this.key(), { document: this.document, etag: this.madeFrom === undefined ? this.saved.etag : this.madeFrom });
+    if (!isKept && !this.warned) toast("This browser keeps no drafts: save or export before you leave.", "bad");
+    this.warned = !isKept;
+  }
+
+  /** Remember the document as it is now; steps of one field at a time count as one. */
+  remember(step) {
+    if (step && step === this.step && performance.now() - this.stepped < UNDO_AFTER_MS) { this.stepped = performance.now(); return; }
+    this.step = step;
+    this.stepped = performance.now();
+    this.past.push(this.document);
+    if (this.past.length > UNDO_STEPS) this.past.shift();
+  }
+
+  undo() {
+    const before = this.past.pop();
+    if (before === undefined) { toast("There is nothing to undo."); return; }
+    this.step = null;
+    this.show(before);
   }
 
   async check() {
@@ -132,9 +162,9 @@ class Editor {
     let found;
     try { found = await api.ask("check", { document: this.named() }); } catch (error) {
       if (turn === this.turn) fill(this.status, trouble(error));
-      return;
+      return null;
     }
-    if (turn !== this.turn) return;
+    if (turn !== this.turn) return found; // a later check is on its way; what was asked here is answered all the same
     this.state = found;
     this.drawForm();
     const { problems } = found;
@@ -143,6 +173,7 @@ class Editor {
     this.drawSide?.();
     if (this.format === "effective") this.showText();
     if (this.name && found.effective?.title) this.element.querySelector("h1").textContent = found.effective.title;
+    return found;
   }
 
   // --- the page ---
@@ -289,19 +320,24 @@ class Editor {
     const dirty = !same(this.document, this.saved.document || {});
     const why = this.unsavable(), saves = this.session.role !== "user";
     const actions = [
-      ["", "More …"], ["clone", "Clone"], ["copy", "Copy document"], ["paste", "Paste document"], ["share", "Share link"], ["reset", "Reset to saved"],
+      ["", "More …"], ["undo", "Undo (Ctrl Z)"], ["clone", "Clone"], ["copy", "Copy document"], ["paste", "Paste document"], ["share", "Share link"], ["reset", "Reset to saved"],
       ["import", "Import …"], ["export", "Export file"], ...(saves && this.name ? [["revisions", "Revisions, roll back"], ...(this.saved.revision ? [["delete", "Delete"]] : [])] : [])];
     const more = select(actions, "", (value) => { more.value = ""; this.act(value); }, { "aria-label": "More actions" });
-    fill(this.head, more, button(dirty ? "Save" : "Saved", () => this.save(), { class: "button primary", disabled: Boolean(why) || !dirty, title: why || "Ctrl S" }), why && dirty ? h("p", { class: "help", id: "why-not" }, why) : null);
+    fill(this.head, more, button(dirty || !this.name ? "Save" : "Saved", () => this.save(), { class: "button primary", disabled: Boolean(why) || !dirty, title: why || "Ctrl S" }), why && dirty ? h("p", { class: "help", id: "why-not" }, why) : null);
   }
 
   async act(what) {
-    const acts = { clone: () => this.cloned(), copy: () => copy(JSON.stringify(this.document, null, 2), "Document"), paste: () => this.paste(), share: () => this.share(), reset: () => this.reset(),
+    const acts = { undo: () => this.undo(), clone: () => this.cloned(), copy: () => copy(JSON.stringify(this.document, null, 2), "Document"), paste: () => this.paste(), share: () => this.share(), reset: () => this.reset(),
       import: () => this.import(), export: () => this.export(), revisions: () => this.revisions(), delete: () => this.remove() };
     try { await acts[what]?.(); } catch (error) { fill(this.status, trouble(error)); }
   }
 
   replace(document) {
+    this.remember();
+    this.show(document);
+  }
+
+  show(document) {
     this.document = document;
     this.form.shape = "";
     this.drawForm();
@@ -309,6 +345,7 @@ class Editor {
   }
 
   reset() {
+    this.remember();
     drafts.remove(this.key());
     this.restored = this.moved = this.madeFrom = undefined;
     this.document = clone(this.saved.document) || {};
@@ -538,13 +575,14 @@ class Editor {
     this.drawSide = null;
     this.talking?.leave();
     this.talking = talk(async () => {
-      await this.check();
-      if (this.state.problems.length) throw Object.assign(new Error("The document is not complete yet."), { code: "incomplete", problems: this.state.problems, todo: "Mend what is marked in the form." });
-      const { name, aliases, ...effective } = this.state.effective;
-      if (this.state.refused.length) throw Object.assign(new Error("The document changes what you may not change."), { code: "not allowed", problems: this.state.refused, todo: "Take back what is marked in the form; ask an administrator for it." });
+      const found = await this.check();
+      if (!found) throw Object.assign(new Error("The draft could not be checked."), { todo: "What went wrong stands at the top of the page." });
+      if (found.problems.length) throw Object.assign(new Error("The document is not complete yet."), { code: "incomplete", problems: found.problems, todo: "Mend what is marked in the form." });
+      const { name, aliases, ...effective } = found.effective;
+      if (found.refused.length) throw Object.assign(new Error("The document changes what you may not change."), { code: "not allowed", problems: found.refused, todo: "Take back what is marked in the form; ask an administrator for it." });
       const from = this.name || this.document.base;
       const { name: own, aliases: others, title, version, ...before } = from ? (await api.adapter(from)).effective : {};
-      const draft = { name: this.name, title: effective.title, notice: this.state.notice };
+      const draft = { name: this.name, title: effective.title, notice: found.notice };
       if (!await accepted(draft, from && same(before.notice, effective.notice) ? from : effective)) throw refused("this draft");
       if (!from) return { target: { dragoman: { adapter: effective } }, pricing: effective.pricing };
       const { title: shown, version: format, ...after } = effective;

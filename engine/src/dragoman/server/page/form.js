@@ -95,7 +95,7 @@ export class Form {
       })
       : choice(this.where(path), kinds, chosen, this.host.disabled, (kind) => { this.set(path, {}); draw(kind); this.refresh(); });
     draw(chosen);
-    return h("fieldset", { class: "group" }, h("legend", {}, title || label(path, schema)), chooser, inside);
+    return h("fieldset", { class: "group" }, title === null ? null : h("legend", {}, title || label(path, schema)), chooser, inside);
   }
 
   /** A field in one row: name, control, help; what is set is marked, what is inherited is shown as such. */

@@ -2,6 +2,7 @@
 
 import { api } from "/page/api.js";
 import { h, fill, field, select } from "/page/dom.js";
+import { drafts } from "/page/drafts.js";
 
 const CAPABILITIES = ["streaming", "tools", "images", "documents", "audio", "structured_output", "reasoning"];
 
@@ -50,6 +51,7 @@ function row(m, hours) {
       h("h2", {}, h("a", { href }, m.title || m.name)),
       h("div", { class: "what" }, h("code", {}, m.name), m.aliases.length ? ` · also ${m.aliases.join(", ")}` : ""),
       h("div", { class: "tags" }, m.default ? h("span", { class: "tag accent" }, "default") : null,
+        drafts.get(m.name) ? h("span", { class: "tag warn" }, "unsaved draft") : null,
         m.operation === "chat" ? null : h("span", { class: "tag" }, m.operation),
         can.map((name) => h("span", { class: "tag" }, name)),
         m.notice ? h("span", { class: `tag ${m.notice.accepted ? "good" : "warn"}` }, m.notice.accepted ? "terms accepted" : "terms to accept") : null)),
@@ -77,7 +79,7 @@ function custom() {
   return h("li", { class: "model custom" },
     h("div", {}, h("h2", {}, h("a", { href: "#/edit" }, "Custom")),
       h("div", { class: "what" }, "Any other model: from scratch, or built on one of these. Nothing has to be deployed.")),
-    h("div", { class: "what" }, "Try it before you save it."), h("a", { class: "button", href: "#/edit", "aria-label": "Define a custom model" }, "Define"));
+    h("div", { class: "what" }, "Try it before you save it."), h("div", { class: "row" }, h("a", { class: "button", href: "#/edit", "aria-label": "Define a custom model" }, "Define")));
 }
 
 function failed(failures) {

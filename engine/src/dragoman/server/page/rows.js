@@ -60,7 +60,7 @@ export function listOf(schema, { set, title, form, path, disabled }) {
     } },
     h("div", { class: "entry-head" }, h("span", { class: "muted" }, named), h("span", { class: "grow" }), moves,
       button("✕", () => commit(items.filter((_, other) => other !== i), i), { class: "icon", "aria-label": `Remove ${named}`, disabled })),
-    inner.make([String(i)], item, { title: item.properties ? null : named, required: item.required }));
+    inner.make([String(i)], item, { title: item.properties || item.variants?.every((v) => v.properties) ? null : named, required: item.required }));
   }
   return {
     element: h("div", {}, rows, h("div", { class: "row" }, add, take)), input: add, wide: true, problem: "", always: true,
