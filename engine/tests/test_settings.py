@@ -150,6 +150,7 @@ WRITTEN: dict[str, tuple[str, str, dict[str, Any]]] = {
     "adapters_directory": ('adapters_directory = "f"', "e", {"adapters_directory": Path("flag")}),
     "inference_directory": ('inference_directory = "f"', "e", {"inference_directory": "flag"}),
     "prompts_directory": ('prompts_directory = "f"', "e", {"prompts_directory": "flag"}),
+    "agents_directory": ('agents_directory = "f"', "e", {"agents_directory": "flag"}),
     "connections": (
         '[connections.bedrock]\nregion = "f"',
         '{"bedrock": {"region": "e"}}',
@@ -233,6 +234,8 @@ WRITTEN: dict[str, tuple[str, str, dict[str, Any]]] = {
     "store.pool_size": ("[store]\npool_size = 1", "2", {"store": {"pool_size": 3}}),
     "store.ledger_interval_s": ("[store]\nledger_interval_s = 1", "2", {"store": {"ledger_interval_s": 3}}),
     "store.ledger_sync": ('[store]\nledger_sync = "off"', "always", {"store": {"ledger_sync": "batch"}}),
+    "store.ledger_days": ("[store]\nledger_days = 1", "2", {"store": {"ledger_days": 3}}),
+    "store.audit_days": ("[store]\naudit_days = 1", "2", {"store": {"audit_days": 3}}),
 }
 
 #: Settings with fewer values than there are places to write one.

@@ -27,6 +27,11 @@ NAME_PATTERN = re.compile(r"[a-z0-9][a-z0-9._-]*\Z")
 #: Members that belong to one document and are never inherited from a base.
 IDENTITY_MEMBERS = ("version", "name", "aliases", "title", "base")
 
+#: A tag's key, as the clouds take them for cost allocation: 1 to 128 characters, without blanks at the ends.
+TAG_KEY_PATTERN = re.compile(r"(?! )[\w .:/=+@-]{1,128}(?<! )")
+_LONGEST_TAG_VALUE = 256
+_MOST_TAGS = 200
+
 Decimalish = Annotated[str, BeforeValidator(lambda v: str(v) if isinstance(v, int | float) else v)]
 
 
@@ -399,6 +404,9 @@ class Adapter(Section):
         None, description="several targets: id -> a patch of this document"
     )
     notice: Notice | None = None
+    tags: dict[str, str | None] | None = Field(
+        None, description="what its calls are booked under, for usage and cost by team, product and the like"
+    )
     runtime: Runtime | None = Field(
         "native",
         description="native = codec or mapping; langchain = the plugin's LangChain class, which promises less: no dry "
@@ -413,6 +421,18 @@ class Adapter(Section):
                 "lower case letters, digits, dot, underscore and hyphen are allowed, for example my-model.v2"
             )
         return value
+
+    @field_validator("tags")
+    @classmethod
+    def _plain_tags(cls, tags: dict[str, str | None] | None) -> dict[str, str | None] | None:
+        if len(tags or {}) > _MOST_TAGS:
+            raise ValueError(f"at most {_MOST_TAGS} tags are allowed")
+        for key, value in (tags or {}).items():
+            if not TAG_KEY_PATTERN.fullmatch(key):
+                raise ValueError(f"{key[:40]!r} is no tag: 1 to 128 letters, digits, blanks and _.:/=+-@ are allowed")
+            if value is not None and len(value) > _LONGEST_TAG_VALUE:
+                raise ValueError(f"the tag {key} is longer than {_LONGEST_TAG_VALUE} characters")
+        return tags
 
     def as_document(self) -> dict[str, Any]:
         """Return the sparse JSON form: what was set, nothing else."""

@@ -124,6 +124,13 @@ class MessageError(DragomanError):
     default_http_status = 400
 
 
+class DocumentNotFoundError(MessageError):
+    """There is no document of this kind and name, such as a prompt, or no such version of it."""
+
+    code = "document_not_found"
+    default_http_status = 404
+
+
 class AdapterNotFoundError(DragomanError):
     """No adapter answers to this name."""
 
@@ -171,6 +178,17 @@ class AddressRefusedError(RefusedError):
 
     code = "address_refused"
     default_http_status = 403
+
+
+class AgentLimitError(DragomanError):
+    """A run of an agent reached one of its bounds without an answer; ``path`` is the one: ``limits.max_steps``."""
+
+    code = "agent_limit"
+    default_http_status = 504
+
+    def __init__(self, message: str, *, path: str, hint: str | None = None) -> None:
+        super().__init__(message, hint=hint)
+        self.path = path
 
 
 # --- what a provider answered ------------------------------------------------------------------------------------

@@ -39,6 +39,7 @@ FIELDS = {
     "limits": ({"limits": {"timeout_s": 5}}, ADMINISTRATORS_IN_DEV),
     "upstreams": ({"upstreams": {"far": {"connection": {"region": "far"}}}}, ADMINISTRATORS_IN_DEV),
     "notice": ({"notice": {"text": "Mind the gap"}}, ADMINISTRATORS_IN_DEV),
+    "tags": ({"tags": {"team": "other"}}, ADMINISTRATORS_IN_DEV),
     "runtime": ({"runtime": "native"}, ADMINISTRATORS_IN_DEV),
 }
 

@@ -17,9 +17,10 @@ class TableEntry(NamedTuple):
 TABLE: Mapping[str, TableEntry] = MappingProxyType(
     {
         "adapters": TableEntry("dragoman.cli.adapters:adapters", "List, show, check and compare adapters."),
+        "agents": TableEntry("dragoman.cli.agents:agents", "List, show and run agents with tools."),
         "chat": TableEntry("dragoman.cli.chat:chat", "Ask a model, once or in a conversation."),
         "config": TableEntry("dragoman.cli.config:config", "Show every setting and where its value comes from."),
-        "database": TableEntry("dragoman.cli.database:database", "Show and migrate the gateway's database."),
+        "database": TableEntry("dragoman.cli.database:database", "Show, migrate and prune the gateway's database."),
         "doctor": TableEntry("dragoman.cli.doctor:doctor", "Check adapters step by step, up to a call of one token."),
         "embed": TableEntry("dragoman.cli.embed:embed", "Turn texts into vectors."),
         "export": TableEntry("dragoman.cli.export:export", "Write this deployment for other systems."),

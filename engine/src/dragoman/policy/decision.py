@@ -20,7 +20,7 @@ from dragoman.resolve import NOTHING, AdapterLike, Expanded, expand_both, expand
 PRIVILEGED_MEMBERS = (
     "version", "name", "aliases", "title", "base", "operation", "provider", "model", "base_model", "endpoint_kwargs",
     "connection", "credentials", "mapping", "prompt", "constraints", "capabilities", "rules", "pricing", "limits",
-    "upstreams", "notice", "runtime",
+    "upstreams", "notice", "tags", "runtime",
 )  # fmt: skip
 
 #: The engine's own rules; those of the deployment come after them.

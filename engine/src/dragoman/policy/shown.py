@@ -10,7 +10,8 @@ from dragoman.gateway_settings import RoleName
 #: What callers who are no administrators see: nothing that says where calls go, or as whom.
 SHOWN_MEMBERS = (
     "version", "name", "aliases", "title", "operation", "provider", "base_model", "inference", "model_kwargs",
-    "mapping", "prompt", "constraints", "capabilities", "rules", "pricing", "limits", "notice", "runtime",
+    "mapping", "prompt", "constraints", "capabilities", "rules", "pricing", "limits", "notice", "tags",
+    "runtime",
 )  # fmt: skip
 
 

@@ -35,13 +35,14 @@ class Call:
     """A call, as a context around all of it: from the body's first byte to the answer's last.
 
     ``resolved`` is what :meth:`begin` was given; ``usage`` says what was used so far, whenever it is asked, from the
-    answer's first piece on; ``sent`` what a call used at least that its client gave up before.
+    answer's first piece on; ``sent`` what a call used at least that its client gave up before. ``part`` tells it apart
+    where one request makes several calls.
     """
 
     __slots__ = (
         "_attempts", "_caller", "_exchange", "_is_booked", "_is_gone", "_labels", "_metrics", "_notices",
         "_operation", "_span",
-        "_state", "_telemetry", "_watcher", "first_token_s", "resolved", "sent", "usage",
+        "_state", "_telemetry", "_watcher", "first_token_s", "part", "resolved", "sent", "usage",
     )  # fmt: skip
 
     def __init__(
@@ -70,6 +71,7 @@ class Call:
         self._attempts = 0
         self.resolved: Resolved | None = None
         self.first_token_s: float | None = None
+        self.part: str | None = None
         self.usage: Callable[[], Usage] | None = None
         self.sent: Callable[[], Usage] | None = None
 
@@ -172,7 +174,7 @@ class Call:
         target = resolved.target if resolved is not None else None
         duration_s = exchange.duration_s
         record = CallRecord(
-            call_id=exchange.request_id,
+            call_id=f"{exchange.request_id}.{self.part}" if self.part else exchange.request_id,
             at=exchange.started_at,
             principal=caller.name,
             operation=self._operation,
@@ -185,6 +187,8 @@ class Call:
             upstream=resolved.upstream if resolved else None,
             provider=target.provider if target else None,
             model=target.model if target else None,
+            base_model=target.base_model if target else None,
+            tags=resolved.adapter.tags if resolved else None,
             usage=usage,
             cost=cost.amount if cost else None,
             currency=cost.currency if cost else None,

@@ -169,13 +169,13 @@ class Gateway:
         if self._control is None:
             from dragoman.server.control import ControlPlane  # most processes answer models' calls alone
 
-            self._control = ControlPlane(self.engine, self.state).answer
+            self._control = ControlPlane(self.engine, self.state, self._call).answer
         return self._control
 
     # --- calls ---------------------------------------------------------------------------------------------------
 
-    def _call(self, exchange: Exchange, caller: Caller, operation: Operation) -> Call:
-        return Call(
+    def _call(self, exchange: Exchange, caller: Caller, operation: Operation, part: str | None = None) -> Call:
+        call = Call(
             exchange,
             caller,
             operation,
@@ -184,6 +184,8 @@ class Gateway:
             notices=self._notices,
             telemetry=self._telemetry,
         )
+        call.part = part
+        return call
 
     async def _body(self, exchange: Exchange) -> dict[str, Any]:
         return await exchange.json_object(self._settings.max_body_bytes, self._settings.body_timeout_s)

@@ -23,6 +23,7 @@ from dragoman.errors import (
     ContentFilteredError,
     ContextOverflowError,
     DocumentError,
+    DocumentNotFoundError,
     DragomanError,
     InvalidRequestError,
     KeyRefusedError,
@@ -122,6 +123,7 @@ _ROWS: tuple[tuple[type[DragomanError], _Row], ...] = (
     (AdapterNotFoundError, _Row(404, "model_not_found")),
     (PolicyError, _Row(403, "policy")),
     (DocumentError, _Row(400, "invalid_settings")),
+    (DocumentNotFoundError, _Row(404, "not_found")),
     (MessageError, _Row(400, "invalid_messages")),
     (ConstraintError, _Row(400, "context_length_exceeded")),
     (

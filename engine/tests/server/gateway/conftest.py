@@ -4,6 +4,10 @@ import asyncio
 import io
 import json
 import logging
+import os
+import re
+import subprocess
+import sys
 import threading
 import time
 from concurrent.futures import Future
@@ -19,6 +23,7 @@ from dragoman.settings import Settings
 from dragoman.testing.upstream import Upstream
 
 PATIENCE_S = 30
+DRAGOMAN = (sys.executable, "-m", "dragoman.cli.main")
 
 SCRIPTED_PLUGIN = '''
 """A provider that does what the last message says, word by word."""
@@ -235,8 +240,6 @@ class Served:
 @pytest.fixture
 def module_of_plugin():
     """The scripted plugin's module, for what it counts."""
-    import sys
-
     return lambda: sys.modules["plugin_under_test_scripted"]
 
 
@@ -277,6 +280,68 @@ def serve(tmp_path, plugin_module):
     yield start
     for served in running:
         served.stop()
+
+
+class Process:
+    """`dragoman serve` as a process of its own; ``api`` asks it as administrator."""
+
+    def __init__(self, folder, key, environment, log):
+        self.key = key
+        self.log = log
+        self.api = None
+        self.calls = 0
+        with log.open("wb") as output:
+            self.process = subprocess.Popen(
+                [*DRAGOMAN, "serve", "--port", "0", "--config", str(folder)],
+                stdout=output, stderr=output, env=environment,
+            )  # fmt: skip
+
+    def ready(self):
+        """Wait until it says where it is."""
+        ends = time.monotonic() + PATIENCE_S
+        while not (found := re.search(r"listens on (http://\S+)", self.log.read_text())):
+            assert self.process.poll() is None, self.log.read_text()
+            assert time.monotonic() < ends
+            time.sleep(0.02)
+        self.api = httpx.Client(base_url=found[1], headers={"authorization": f"Bearer {self.key}"}, timeout=PATIENCE_S)
+        return self
+
+    def ask(self, key=None, model="mine", **headers):
+        """Return the status of a call; one that was let in is counted."""
+        headers = {"authorization": f"Bearer {key or self.key}", **headers}
+        ask = {"model": model, "messages": [{"role": "user", "content": "Tell me about iterators"}]}
+        status = self.api.post("/v1/chat/completions", headers=headers, json=ask).status_code
+        self.calls += status != 401
+        return status
+
+    def close(self):
+        if self.api is not None:
+            self.api.close()
+        self.process.kill()
+        self.process.wait(PATIENCE_S)
+
+
+@pytest.fixture
+def serve_process():
+    """Start `dragoman serve` on a deployment's folder, with an administrator's key; ``.ready()`` waits for it."""
+    running, keys = [], {}
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(("DRAGOMAN_", "OTEL_"))}
+
+    def start(folder, **variables):
+        if folder not in keys:
+            asked = ["--name", "boss", "--project", "p", "--role", "admin", "--json", "--config", str(folder)]
+            made = subprocess.run(
+                [*DRAGOMAN, "keys", "create", *asked], env=environment, capture_output=True, check=True,
+                timeout=PATIENCE_S,
+            )  # fmt: skip
+            keys[folder] = json.loads(made.stdout)["secret"]
+        log = folder / f"log-{len(running)}"
+        running.append(Process(folder, keys[folder], {**environment, **variables}, log))
+        return running[-1]
+
+    yield start
+    for process in running:
+        process.close()
 
 
 @pytest.fixture

@@ -206,7 +206,9 @@ async def test_health_tells_how_it_stands(engine, attached):
     assert attached.health() == {
         "database": {"place": attached.database.place, "problem": None, "seen_s_ago": pytest.approx(0, abs=60)},
         "files": {"problem": None},
+        "settings": {"problem": None},
         "ledger": {"problem": None, "backlog_bytes": 0, "damaged_lines": 0, "lost_calls": 0},
+        "retention": {"problem": None},
     }
 
 

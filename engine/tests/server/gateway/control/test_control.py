@@ -182,6 +182,30 @@ def test_usage_is_everybodys_for_administrators_and_ones_own_for_others(admin, u
     assert admin.get("/api/usage?by=nothing").status_code == 422
 
 
+def test_usage_is_told_by_what_was_called_and_by_tags(serve):
+    tagged = {"tagged": "{base: other, tags: {team: a, product: search}, base_model: family}"}
+    gateway = serve(adapters=tagged)
+    with gateway.client(gateway.key("boss", "admin")) as admin:
+        chat(admin, "tagged")
+        chat(admin, "other")
+        groups = admin.get("/api/usage?by=model,base_model,tag:team").json()["groups"]
+        assert [(g["model"], g["base_model"], g["tag:team"], g["requests"]) for g in groups] == [
+            ("m-2", "family", "a", 1),
+            ("m-2", None, None, 1),
+        ]
+        assert admin.get("/api/usage?tag:product=search").json()["total"]["requests"] == 1
+        assert admin.get("/api/usage", params={"by": "tag:a'\"b"}).status_code == 422
+        assert admin.get("/api/usage?tag:=x").status_code == 422
+
+
+@pytest.mark.parametrize("query", ["by=model", "by=day,upstream", "model=secret-endpoint"])
+def test_where_calls_went_is_told_to_administrators_only(user, developer, query):
+    for client in (user, developer):
+        refused = client.get(f"/api/usage?{query}")
+        assert (refused.status_code, refused.json()["error"]["code"]) == (403, "permission")
+    assert user.get("/api/usage?by=base_model,tag:team").status_code == 200
+
+
 def test_a_name_that_another_key_has_as_well_shows_nothing_of_it(gateway, user):
     chat(user, "model")
     with gateway.client(gateway.key()) as namesake:

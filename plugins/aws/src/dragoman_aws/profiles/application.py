@@ -50,10 +50,12 @@ class ApplicationProfile:
         return ids.pop() if len(ids) == 1 else None
 
     def as_adapter(self) -> dict[str, Any]:
-        """Return an adapter document that calls it."""
-        behind = {"base_model": self.base_model} if self.base_model else {}
+        """Return an adapter document that calls it. Its tags go with it: the ledger books calls under them, too."""
+        known = {
+            name: value for name, value in (("base_model", self.base_model), ("tags", dict(self.tags or {}))) if value
+        }
         region = Invokable.from_arn(self.arn).region
-        return {"provider": "bedrock", "model": self.arn, **behind, "connection": {"region": region}}
+        return {"provider": "bedrock", "model": self.arn, **known, "connection": {"region": region}}
 
 
 @dataclass
