@@ -17,6 +17,7 @@ from dragoman.resolve import Resolved
 from dragoman.server.auditing import audit_refusal
 from dragoman.server.exchange import ClientGoneError, Exchange
 from dragoman.server.metrics import Labels, Metrics
+from dragoman.server.notices import Notices
 from dragoman.server.refusals import Refusal, refusal_of
 from dragoman.server.state import CallRecord, State, cost_of
 
@@ -39,8 +40,8 @@ class Call:
     """
 
     __slots__ = (
-        "_attempts", "_caller", "_exchange", "_is_booked", "_is_gone", "_labels", "_metrics", "_operation", "_span",
-        "_state", "_telemetry", "_watcher", "after_s", "first_token_s", "part", "resolved", "sent", "usage",
+        "_attempts", "_caller", "_exchange", "_is_booked", "_is_gone", "_labels", "_metrics", "_notices", "_operation",
+        "_span", "_state", "_telemetry", "_watcher", "after_s", "first_token_s", "part", "resolved", "sent", "usage",
     )  # fmt: skip
 
     def __init__(
@@ -51,6 +52,7 @@ class Call:
         *,
         state: State,
         metrics: Metrics,
+        notices: Notices,
         telemetry: Telemetry | None,
     ) -> None:
         self._exchange = exchange
@@ -58,6 +60,7 @@ class Call:
         self._operation: Operation = operation
         self._state = state
         self._metrics = metrics
+        self._notices = notices
         self._telemetry = telemetry
         self._span: CallSpan | None = None
         self._labels: Labels | None = None
@@ -106,12 +109,16 @@ class Call:
         Args:
             resolved: The adapter with all that the caller adds.
             is_saved: Whether its name is one of the catalogue's; another one is the caller's own and no label.
+
+        Raises:
+            Refusal: It has terms that the caller must accept first.
         """
         self.resolved = resolved
         self._exchange.adapter = resolved.name
         name = (resolved.name if is_saved else None) or UNSAVED
         self._labels = (name, resolved.target.provider, self._operation)
         self._metrics.begun(self._labels)
+        self._notices.check(self._caller, resolved)
         return resolved
 
     def watch_client(self) -> None:

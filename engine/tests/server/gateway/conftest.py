@@ -12,7 +12,9 @@ import subprocess
 import sys
 import threading
 import time
+import types
 from concurrent.futures import Future
+from importlib.metadata import EntryPoint
 
 import httpx
 import openai
@@ -277,27 +279,46 @@ def until():
 @pytest.fixture
 def serve(tmp_path, plugin_module):
     """Start a gateway: ``serve(stage="dev", server={…}, adapters={…})``."""
+    with serving(tmp_path, plugin_module(SCRIPTED_PLUGIN, "scripted")) as start:
+        yield start
+
+
+@pytest.fixture(scope="module")
+def serve_once(tmp_path_factory):
+    """Start a gateway that a module's tests share, likewise."""
+    module = types.ModuleType("plugin_under_test_scripted")
+    exec(SCRIPTED_PLUGIN, module.__dict__)  # noqa: S102  (the tests' own text)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(sys.modules, module.__name__, module)
+        entry_point = EntryPoint("scripted", module.__name__, "dragoman.plugins")
+        with serving(tmp_path_factory.mktemp("gateway"), entry_point) as start:
+            yield start
+
+
+@contextlib.contextmanager
+def serving(parent, scripted):
     running = []
     for name in ("uvicorn.error", "uvicorn"):
         logging.getLogger(name).setLevel(logging.WARNING)
 
     def start(*, adapters=None, no_auth=False, found=(), server=None, **settings):
-        folder = tmp_path / f"deployment-{len(running)}"
+        folder = parent / f"deployment-{len(running)}"
         (folder / "adapters").mkdir(parents=True)
         (folder / "inference").mkdir()
         for name, text in {**ADAPTERS, **(adapters or {})}.items():
             (folder / "adapters" / f"{name}.yaml").write_text(text)
         (folder / "dragoman.toml").write_text("")
         loaded = Settings.load(folder, server={"grace_s": 2, **(server or {})}, **settings)
-        plugins = load_plugins(found=[plugin_module(SCRIPTED_PLUGIN, "scripted"), *found])
-        served = Served(loaded, plugins, no_auth=no_auth)
+        served = Served(loaded, load_plugins(found=[scripted, *found]), no_auth=no_auth)
         served.start()
         running.append(served)
         return served
 
-    yield start
-    for served in running:
-        served.stop()
+    try:
+        yield start
+    finally:
+        for served in running:
+            served.stop()
     for served in running:
         served.check_rows()
 

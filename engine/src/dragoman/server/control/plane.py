@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import gzip
 import re
 from collections.abc import Callable
 from functools import partial
@@ -24,9 +26,13 @@ from dragoman.server.control.saved import routes_of
 from dragoman.server.exchange import JSON, Exchange
 from dragoman.server.refusals import Refusal
 from dragoman.server.state import State
+from dragoman.server.static import takes_gzip
 
 MAX_BODY_BYTES = 2 * 1024 * 1024
 BODY_TIMEOUT_S = 30
+#: Answers of the control API that are longer go compressed to clients that take it, such as the page's schemas.
+MIN_COMPRESSED_BYTES = 8 * 1024
+GZIP_LEVEL = 4
 
 
 class ControlPlane:
@@ -71,8 +77,15 @@ class ControlPlane:
             await audit_refusal(self._state, caller, error, action=route.action, request_id=exchange.request_id)
             raise
         kind = JSON if media_type is None else (b"content-type", media_type.encode())
+        headers = [kind, (b"cache-control", b"no-store"), *([(b"etag", etag.encode())] if etag else [])]
+        if etag is not None and exchange.method == "GET" and asked.if_none_match == etag:
+            await exchange.answer(304, b"", headers)
+            return
         data = orjson.dumps(body, default=str) if media_type is None else str(body).encode()
-        await exchange.answer(status, data, [kind, *([(b"etag", etag.encode())] if etag else [])])
+        if len(data) > MIN_COMPRESSED_BYTES and takes_gzip(exchange):
+            data = await asyncio.to_thread(gzip.compress, data, GZIP_LEVEL)
+            headers.append((b"content-encoding", b"gzip"))
+        await exchange.answer(status, data, headers)
 
     def _find(self, exchange: Exchange) -> tuple[Route, dict[str, str]]:
         is_known = False
