@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import logging
 from collections.abc import Callable
 from types import TracebackType
@@ -39,7 +40,7 @@ class Call:
 
     __slots__ = (
         "_attempts", "_caller", "_exchange", "_is_booked", "_is_gone", "_labels", "_metrics", "_operation", "_span",
-        "_state", "_telemetry", "_watcher", "first_token_s", "resolved", "sent", "usage",
+        "_state", "_telemetry", "first_token_s", "resolved", "sent", "usage",
     )  # fmt: skip
 
     def __init__(
@@ -60,7 +61,6 @@ class Call:
         self._telemetry = telemetry
         self._span: CallSpan | None = None
         self._labels: Labels | None = None
-        self._watcher: asyncio.Task[None] | None = None
         self._is_gone = False
         self._is_booked = False
         self._attempts = 0
@@ -75,8 +75,7 @@ class Call:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self._watcher is not None:
-            self._watcher.cancel()
+        self._exchange.when_gone(None)
         if error is None:
             return
         if not isinstance(error, Exception) and self.usage is None and self._attempts:
@@ -115,10 +114,9 @@ class Call:
         """From here on, cancel the call as soon as its client goes away. The body must have been read."""
         task = asyncio.current_task()
         if task is not None:
-            self._watcher = asyncio.create_task(self._watch(task))
+            self._exchange.when_gone(functools.partial(self._leave, task))
 
-    async def _watch(self, task: asyncio.Task[object]) -> None:
-        await self._exchange.until_gone()
+    def _leave(self, task: asyncio.Task[object]) -> None:
         self._is_gone = True
         task.cancel()
 
@@ -155,8 +153,7 @@ class Call:
         if self._is_booked:
             return
         self._is_booked = True
-        if self._watcher is not None:
-            self._watcher.cancel()
+        self._exchange.when_gone(None)
         exchange, resolved, caller = self._exchange, self.resolved, self._caller
         exchange.error_code = error_code
         usage = self.usage() if self.usage is not None else NO_USAGE
