@@ -23,6 +23,8 @@ from dragoman.server.state.store import ADAPTER, INFERENCE, TOPIC, Store
 
 logger = logging.getLogger("dragoman.state")
 
+#: What moves when an administrator asks for secrets and files to be read anew.
+RELOAD = "reload"
 #: A file younger than this may change again without a later time or another size; then its content counts, too.
 YOUNG_S = 2.0
 
@@ -52,6 +54,44 @@ class SavedDocuments:
             await self._engine.use_saved(saved_of(self._store))
         except Exception:
             logger.exception("saved documents could not be taken over; the next change tries again")
+
+
+class Reloads:
+    """Reads secrets and files anew where an administrator asked another process for it."""
+
+    def __init__(self, engine: Engine, changes: Changes) -> None:
+        self._engine = engine
+        self._changes = changes
+        self._running: asyncio.Task[None] | None = None
+
+    def start(self) -> None:
+        """Follow from now on."""
+        self._changes.subscribe(RELOAD, self._take)
+
+    async def announce(self) -> None:
+        """Let the other processes do the same; raises ``StateError`` where they cannot be told."""
+        await self._changes.announce(RELOAD)
+
+    async def aclose(self) -> None:
+        """Stop."""
+        self._changes.unsubscribe(RELOAD, self._take)
+        if self._running is not None:
+            self._running.cancel()
+            await asyncio.gather(self._running, return_exceptions=True)
+
+    async def _take(self) -> None:
+        # Beside the watching of changes: sources of secrets can be slow, and a key may be revoked meanwhile.
+        before, self._running = self._running, None
+        self._running = asyncio.create_task(self._reload(before), name="dragoman-state-reload")
+
+    async def _reload(self, before: asyncio.Task[None] | None) -> None:
+        if before is not None:
+            await asyncio.gather(before, return_exceptions=True)
+        try:
+            await self._engine.reload()
+            logger.info("secrets and files are read again, as another process was asked to")
+        except Exception:
+            logger.exception("secrets and files could not be read again; what was read before holds")
 
 
 class ConfigurationFiles:
