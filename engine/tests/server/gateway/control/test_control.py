@@ -204,8 +204,8 @@ def test_usage_is_everybodys_for_administrators_and_ones_own_for_others(admin, u
 
 
 def test_usage_is_told_by_what_was_called_and_by_tags(serve):
-    tagged = {"tagged": "{base: other, tags: {team: a, product: search}, base_model: family}"}
-    gateway = serve(adapters=tagged)
+    tagged = "{base: other, tags: {team: a, product: search}, base_model: family, upstreams: {far: {tags: {zone: f}}}}"
+    gateway = serve(adapters={"tagged": tagged})
     with gateway.client(gateway.key("boss", "admin")) as admin:
         chat(admin, "tagged")
         chat(admin, "other")
@@ -215,6 +215,7 @@ def test_usage_is_told_by_what_was_called_and_by_tags(serve):
             ("m-2", None, None, 1),
         ]
         assert admin.get("/api/usage?tag:product=search").json()["total"]["requests"] == 1
+        assert admin.get("/api/usage?upstream=far&by=tag:zone").json()["groups"][0]["tag:zone"] == "f"
         assert admin.get("/api/usage", params={"by": "tag:a'\"b"}).status_code == 422
         assert admin.get("/api/usage?tag:=x").status_code == 422
 
