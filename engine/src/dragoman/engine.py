@@ -422,8 +422,9 @@ class Engine:
             DocumentError: The document does not hold.
         """
         # The face stands above the engine, which knows it by name alone, as it knows a provider's factory.
-        make: Callable[..., Agent] = import_module(AGENT_FACE).Agent
-        return make(self, agent, caller=caller, observe=observe)
+        face = import_module(AGENT_FACE)
+        made: Agent = face.Agent(self, agent, caller=caller, around=face.observed_by(observe))
+        return made
 
     async def resolve(
         self,

@@ -39,8 +39,8 @@ class Call:
     """
 
     __slots__ = (
-        "_attempts", "_caller", "_exchange", "_is_booked", "_is_gone", "_labels", "_metrics", "_operation", "_span",
-        "_state", "_telemetry", "_watcher", "first_token_s", "part", "resolved", "sent", "usage",
+        "_after_s", "_attempts", "_caller", "_exchange", "_is_booked", "_is_gone", "_labels", "_metrics", "_operation",
+        "_span", "_state", "_telemetry", "_watcher", "first_token_s", "part", "resolved", "sent", "usage",
     )  # fmt: skip
 
     def __init__(
@@ -65,6 +65,7 @@ class Call:
         self._is_gone = False
         self._is_booked = False
         self._attempts = 0
+        self._after_s = 0.0
         self.resolved: Resolved | None = None
         self.first_token_s: float | None = None
         self.part: str | None = None
@@ -98,6 +99,10 @@ class Call:
             request_id = self._exchange.request_id
             await audit_refusal(self._state, self._caller, error, action="call.override", request_id=request_id)
         raise refusal from error
+
+    def starts_now(self) -> None:
+        """Count the call's time from here on, and not from its request's first byte: other calls came before it."""
+        self._after_s = self._exchange.duration_s
 
     def begin(self, resolved: Resolved, *, is_saved: bool) -> Resolved:
         """Take what is called, and return it.
@@ -143,7 +148,7 @@ class Call:
 
     def has_begun(self) -> None:
         """Take the time: the first piece of the answer is there."""
-        self.first_token_s = self._exchange.duration_s
+        self.first_token_s = self._exchange.duration_s - self._after_s
 
     def tell(self, error: Exception, refusal: Refusal) -> None:
         """Write into the log what went wrong, in full where it is not the caller's doing."""
@@ -164,17 +169,17 @@ class Call:
         usage = self.usage() if self.usage is not None else NO_USAGE
         cost = cost_of(usage, resolved.adapter.pricing) if resolved is not None else None
         target = resolved.target if resolved is not None else None
-        duration_s = exchange.duration_s
+        duration_s = exchange.duration_s - self._after_s
         record = CallRecord(
             call_id=f"{exchange.request_id}.{self.part}" if self.part else exchange.request_id,
-            at=exchange.started_at,
+            at=exchange.started_at + self._after_s,
             principal=caller.name,
             operation=self._operation,
             duration_s=duration_s,
             status=status,
             key_id=caller.key_id,
             project=caller.project,
-            adapter=exchange.adapter,
+            adapter=resolved.name if resolved else exchange.adapter,
             adapter_digest=resolved.digest if resolved else None,
             upstream=resolved.upstream if resolved else None,
             provider=target.provider if target else None,

@@ -115,11 +115,18 @@ def _problem(catalog: Catalog, plugins: Plugins, name: str) -> str | None:
 
 
 async def _refuse_in_use(asked: Asked, name: str) -> None:
-    for prompt in (await asked.engine.prompts.list()).prompts:
-        for variant, one in prompt.variants.items():
-            if one.inference.get("configuration") == name:
-                problem = Problem("", f"the prompt {prompt.name} uses it in its variant {variant}", "change that first")
-                raise DocumentError(f"inference configuration {name}", [problem])
+    users = [
+        f"the prompt {prompt.name} uses it in its variant {variant}"
+        for prompt in (await asked.engine.prompts.list()).prompts
+        for variant, one in prompt.variants.items()
+        if one.inference.get("configuration") == name
+    ]
+    agents = (await asked.engine.agents.list()).agents
+    users += [f"the agent {agent.name} uses it" for agent in agents if agent.inference.configuration == name]
+    if users:
+        raise DocumentError(
+            f"inference configuration {name}", [Problem("", user, "change that first") for user in users]
+        )
 
 
 def _shown(document: Mapping[str, Any], role: RoleName) -> dict[str, Any]:

@@ -3,7 +3,7 @@ from it."""
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -28,6 +28,7 @@ class Asked:
         body: The body's object; empty where there is none.
         call: Makes a call out of this request, to be used as a context around it: it is booked, whatever becomes of it.
             Its argument tells several calls of one request apart.
+        until_gone: Returns when the client has gone.
         if_match: The header ``If-Match``; ``None`` where it is absent. ``if_none_match`` likewise.
     """
 
@@ -39,6 +40,7 @@ class Asked:
     query: Mapping[str, str]
     body: Mapping[str, Any]
     call: Callable[[str | None], Call]
+    until_gone: Callable[[], Coroutine[Any, Any, None]]
     if_match: str | None
     if_none_match: str | None
 
