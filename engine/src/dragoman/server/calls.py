@@ -17,6 +17,7 @@ from dragoman.resolve import Resolved
 from dragoman.server.auditing import audit_refusal
 from dragoman.server.exchange import ClientGoneError, Exchange
 from dragoman.server.metrics import Labels, Metrics
+from dragoman.server.notices import Notices
 from dragoman.server.refusals import Refusal, refusal_of
 from dragoman.server.state import CallRecord, State, cost_of
 
@@ -35,12 +36,12 @@ class Call:
 
     ``resolved`` is what :meth:`begin` was given; ``usage`` says what was used so far, whenever it is asked, from the
     answer's first piece on; ``sent`` what a call used at least that its client gave up before. ``part`` tells it apart
-    where one request makes several calls.
+    where one request makes several calls, ``after_s`` how long after the request's arrival it began.
     """
 
     __slots__ = (
-        "_after_s", "_attempts", "_caller", "_exchange", "_is_booked", "_is_gone", "_labels", "_metrics", "_operation",
-        "_span", "_state", "_telemetry", "_watcher", "first_token_s", "part", "resolved", "sent", "usage",
+        "_attempts", "_caller", "_exchange", "_is_booked", "_is_gone", "_labels", "_metrics", "_notices", "_operation",
+        "_span", "_state", "_telemetry", "_watcher", "after_s", "first_token_s", "part", "resolved", "sent", "usage",
     )  # fmt: skip
 
     def __init__(
@@ -51,6 +52,7 @@ class Call:
         *,
         state: State,
         metrics: Metrics,
+        notices: Notices,
         telemetry: Telemetry | None,
     ) -> None:
         self._exchange = exchange
@@ -58,6 +60,7 @@ class Call:
         self._operation: Operation = operation
         self._state = state
         self._metrics = metrics
+        self._notices = notices
         self._telemetry = telemetry
         self._span: CallSpan | None = None
         self._labels: Labels | None = None
@@ -65,10 +68,10 @@ class Call:
         self._is_gone = False
         self._is_booked = False
         self._attempts = 0
-        self._after_s = 0.0
         self.resolved: Resolved | None = None
         self.first_token_s: float | None = None
         self.part: str | None = None
+        self.after_s = 0.0
         self.usage: Callable[[], Usage] | None = None
         self.sent: Callable[[], Usage] | None = None
 
@@ -100,22 +103,22 @@ class Call:
             await audit_refusal(self._state, self._caller, error, action="call.override", request_id=request_id)
         raise refusal from error
 
-    def starts_now(self) -> None:
-        """Count the call's time from here on, and not from its request's first byte: other calls came before it."""
-        self._after_s = self._exchange.duration_s
-
     def begin(self, resolved: Resolved, *, is_saved: bool) -> Resolved:
         """Take what is called, and return it.
 
         Args:
             resolved: The adapter with all that the caller adds.
             is_saved: Whether its name is one of the catalogue's; another one is the caller's own and no label.
+
+        Raises:
+            Refusal: It has terms that the caller must accept first.
         """
         self.resolved = resolved
         self._exchange.adapter = resolved.name
         name = (resolved.name if is_saved else None) or UNSAVED
         self._labels = (name, resolved.target.provider, self._operation)
         self._metrics.begun(self._labels)
+        self._notices.check(self._caller, resolved)
         return resolved
 
     def watch_client(self) -> None:
@@ -148,7 +151,7 @@ class Call:
 
     def has_begun(self) -> None:
         """Take the time: the first piece of the answer is there."""
-        self.first_token_s = self._exchange.duration_s - self._after_s
+        self.first_token_s = self._exchange.duration_s
 
     def tell(self, error: Exception, refusal: Refusal) -> None:
         """Write into the log what went wrong, in full where it is not the caller's doing."""
@@ -169,10 +172,10 @@ class Call:
         usage = self.usage() if self.usage is not None else NO_USAGE
         cost = cost_of(usage, resolved.adapter.pricing) if resolved is not None else None
         target = resolved.target if resolved is not None else None
-        duration_s = exchange.duration_s - self._after_s
+        duration_s = exchange.duration_s - self.after_s
         record = CallRecord(
             call_id=f"{exchange.request_id}.{self.part}" if self.part else exchange.request_id,
-            at=exchange.started_at + self._after_s,
+            at=exchange.started_at + self.after_s,
             principal=caller.name,
             operation=self._operation,
             duration_s=duration_s,

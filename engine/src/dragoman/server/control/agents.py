@@ -71,7 +71,6 @@ async def _run(asked: Asked) -> Answer:
     @asynccontextmanager
     async def booked(number: int, resolved: Resolved) -> AsyncGenerator[WatchedCall, None]:
         async with asked.call(str(number)) as call:
-            call.starts_now()
             call.begin(resolved, is_saved=resolved.name is not None)
 
             def answered(response: Response) -> None:

@@ -188,4 +188,4 @@ def test_a_configuration_that_an_agent_uses_is_not_deleted(admin):
     made = admin.put("/api/inference/fresh", json={"document": {"temperature": 0.2}}, headers=NEW)
     save(admin, "calm", {"adapter": "model", "inference": {"configuration": "fresh"}})
     refused = admin.delete("/api/inference/fresh", headers={"if-match": made.headers["etag"]})
-    assert "the agent calm uses it" in refused.json()["error"]["message"]
+    assert "the agent calm would lose it" in refused.json()["error"]["message"]
