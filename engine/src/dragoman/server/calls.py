@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import logging
 from collections.abc import Callable
 from types import TracebackType
@@ -41,7 +42,7 @@ class Call:
 
     __slots__ = (
         "_attempts", "_caller", "_exchange", "_is_booked", "_is_gone", "_labels", "_metrics", "_notices", "_operation",
-        "_span", "_state", "_telemetry", "_watcher", "after_s", "first_token_s", "part", "resolved", "sent", "usage",
+        "_span", "_state", "_telemetry", "after_s", "first_token_s", "part", "resolved", "sent", "usage",
     )  # fmt: skip
 
     def __init__(
@@ -64,7 +65,6 @@ class Call:
         self._telemetry = telemetry
         self._span: CallSpan | None = None
         self._labels: Labels | None = None
-        self._watcher: asyncio.Task[None] | None = None
         self._is_gone = False
         self._is_booked = False
         self._attempts = 0
@@ -81,8 +81,7 @@ class Call:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self._watcher is not None:
-            self._watcher.cancel()
+        self._exchange.when_gone(None)
         if error is None:
             return
         if not isinstance(error, Exception) and self.usage is None and self._attempts:
@@ -125,10 +124,9 @@ class Call:
         """From here on, cancel the call as soon as its client goes away. The body must have been read."""
         task = asyncio.current_task()
         if task is not None:
-            self._watcher = asyncio.create_task(self._watch(task))
+            self._exchange.when_gone(functools.partial(self._leave, task))
 
-    async def _watch(self, task: asyncio.Task[object]) -> None:
-        await self._exchange.until_gone()
+    def _leave(self, task: asyncio.Task[object]) -> None:
         self._is_gone = True
         task.cancel()
 
@@ -165,8 +163,7 @@ class Call:
         if self._is_booked:
             return
         self._is_booked = True
-        if self._watcher is not None:
-            self._watcher.cancel()
+        self._exchange.when_gone(None)
         exchange, resolved, caller = self._exchange, self.resolved, self._caller
         exchange.error_code = error_code
         usage = self.usage() if self.usage is not None else NO_USAGE
