@@ -20,6 +20,7 @@ from dragoman.events import Response
 from dragoman.gateway_settings import RoleName
 from dragoman.langchain.agents import Agent
 from dragoman.langchain.agents.run import WatchedCall
+from dragoman.messages import MessagesLike
 from dragoman.resolve import Resolved
 from dragoman.server.calls import CLIENT_GONE
 from dragoman.server.control.problems import problems_in
@@ -27,6 +28,7 @@ from dragoman.server.control.routes import Answer, Asked, Route
 from dragoman.server.control.saved import Kind
 from dragoman.server.exchange import ClientGoneError
 from dragoman.server.refusals import Refusal
+from dragoman.templates import Values
 
 
 async def _list(asked: Asked) -> Answer:
@@ -67,36 +69,55 @@ async def _run(asked: Asked) -> Answer:
         raise Refusal(422, "invalid_body", "question must be a text or a list of messages", param="question")
     variables = asked.mapping("variables") if "variables" in asked.body else {}
     await _visible(asked, name)
+    return Answer(_result(await _Run(asked).result(name, question, variables), asked.caller.role))
+
+
+class _Run:
+    """A run for one request: it ends when the client goes, and each call of its model is booked."""
+
+    def __init__(self, asked: Asked) -> None:
+        self._asked = asked
+        self._task: asyncio.Task[AgentResult] | None = None
+        self._is_gone = False
+
+    async def result(self, name: str, question: MessagesLike, variables: Values) -> AgentResult:
+        asked = self._asked
+        agent = Agent(asked.engine, name, caller=asked.caller, around=self._booked)
+        self._task = asyncio.create_task(agent.run(question, variables))
+        asked.when_gone(self._leave)
+        try:
+            return await self._task
+        except asyncio.CancelledError:
+            if self._is_gone:
+                raise ClientGoneError from None
+            raise
+        finally:
+            asked.when_gone(None)
+
+    def _leave(self) -> None:
+        self._is_gone = True
+        if self._task is not None:
+            self._task.cancel()
 
     @asynccontextmanager
-    async def booked(number: int, resolved: Resolved) -> AsyncGenerator[WatchedCall, None]:
-        async with asked.call(str(number)) as call:
-            call.begin(resolved, is_saved=resolved.name is not None)
+    async def _booked(self, number: int, resolved: Resolved) -> AsyncGenerator[WatchedCall, None]:
+        try:
+            async with self._asked.call(str(number)) as call:
+                call.begin(resolved, is_saved=resolved.name is not None)
 
-            def answered(response: Response) -> None:
-                call.usage = lambda: response.usage
+                def answered(response: Response) -> None:
+                    call.usage = lambda: response.usage
 
-            try:
-                yield WatchedCall(call.observe, answered)
-            except asyncio.CancelledError:
-                if gone.done():
-                    call.book(CLIENT_GONE, "client_gone")
-                raise
-            call.book(200)
-            await call.settled()
-
-    agent = Agent(asked.engine, name, caller=asked.caller, around=booked)
-    gone = asyncio.create_task(asked.until_gone())
-    running = asyncio.create_task(agent.run(question, variables))
-    try:
-        await asyncio.wait({gone, running}, return_when=asyncio.FIRST_COMPLETED)
-        if not running.done():
-            raise ClientGoneError
-        return Answer(_result(await running, asked.caller.role))
-    finally:
-        for task in (gone, running):
-            task.cancel()
-        await asyncio.gather(gone, running, return_exceptions=True)
+                try:
+                    yield WatchedCall(call.observe, answered)
+                except asyncio.CancelledError:
+                    if self._is_gone:
+                        call.book(CLIENT_GONE, "client_gone")
+                    raise
+                call.book(200)
+                await call.settled()
+        finally:
+            self._asked.when_gone(self._leave)  # the call has taken it down
 
 
 def _result(result: AgentResult, role: RoleName) -> dict[str, Any]:

@@ -3,7 +3,7 @@ from it."""
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -28,7 +28,8 @@ class Asked:
         body: The body's object; empty where there is none.
         call: Makes a call out of this request, to be used as a context around it: it is booked, whatever becomes of it.
             Its arguments are what tells several calls of one request apart, and the operation where it is not chat.
-        until_gone: Returns when the client has gone.
+        when_gone: Takes what is called, once, when the client has gone; ``None``: nothing is. A call takes that place
+            for itself while it watches, and leaves it empty.
         if_match: The header ``If-Match``; ``None`` where it is absent. ``if_none_match`` likewise.
     """
 
@@ -40,7 +41,7 @@ class Asked:
     query: Mapping[str, str]
     body: Mapping[str, Any]
     call: Callable[..., Call]
-    until_gone: Callable[[], Coroutine[Any, Any, None]]
+    when_gone: Callable[[Callable[[], None] | None], None]
     if_match: str | None
     if_none_match: str | None
 
