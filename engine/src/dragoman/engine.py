@@ -19,7 +19,6 @@ import orjson
 
 from dragoman import batches
 from dragoman.adapters import Adapters
-from dragoman.agents import AgentDocument, Agents
 from dragoman.asked import Asked, AskedTexts, Wanted, refuse_other_operation, to_embed, to_rerank
 from dragoman.batches import TQ, Progress
 from dragoman.calls import ChatStream, Observe, Plan, Q, generate, redact_error
@@ -61,6 +60,7 @@ from dragoman.snapshot import Snapshot
 from dragoman.transport.pool import TransportPool
 
 if TYPE_CHECKING:
+    from dragoman.agents import AgentDocument, Agents
     from dragoman.inspection import CheckStep
     from dragoman.langchain.agents import Agent
     from dragoman.listing import Listed
@@ -137,7 +137,6 @@ class Engine:
         self.settings = settings or Settings()
         self.adapters = Adapters(self)
         self.prompts = Prompts(self)
-        self.agents = Agents(self)
         self.policy = Policy(self.settings.stage, self.settings.policy)
         self._audit = audit
         self._loading = threading.RLock()
@@ -538,6 +537,13 @@ class Engine:
         return (await self._store()).redact
 
     # --- what there is -------------------------------------------------------------------------------------------
+
+    @functools.cached_property
+    def agents(self) -> Agents:
+        """The deployment's agents, as documents."""
+        from dragoman.agents import Agents
+
+        return Agents(self)
 
     @property
     def plugins(self) -> Plugins:

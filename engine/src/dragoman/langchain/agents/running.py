@@ -19,6 +19,7 @@ from dragoman.langchain.agents.rights import resolved_for
 from dragoman.langchain.agents.run import Around, Run, Tell
 from dragoman.langchain.agents.tools import sender, tools_of
 from dragoman.langchain.questions import messages_in
+from dragoman.langchain_driver.isolation import untraced
 from dragoman.langchain_driver.outgoing import left_out, messages_out
 from dragoman.messages import Message, Tool, ToolResult
 from dragoman.policy import Caller
@@ -66,7 +67,8 @@ class Opened:
         )
         asked = messages_out(messages, None)
         begin: Any = {"messages": asked}
-        state = await graph.ainvoke(begin, {"max_concurrency": MAX_TOOLS_AT_A_TIME})
+        with untraced():
+            state = await graph.ainvoke(begin, {"max_concurrency": MAX_TOOLS_AT_A_TIME})
         said = messages_in(state["messages"][len(asked) :])
         return self._result(run, messages, said)
 
