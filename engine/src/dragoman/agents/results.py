@@ -94,6 +94,7 @@ class AgentResult:
         return {
             "agent": self.agent,
             "text": self.text,
+            "refusal": self.messages[-1].refusal or None,
             "finish_reason": self.finish_reason,
             "steps": [step.as_dict() for step in self.steps],
             "usage": usage,
