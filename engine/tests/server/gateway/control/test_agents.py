@@ -1,6 +1,8 @@
 """Agents through the control API: saved as adapters are, run within a caller's rights, each of their calls booked."""
 
 import json
+import socket
+from contextlib import contextmanager
 from decimal import Decimal
 
 import pytest
@@ -107,18 +109,33 @@ def test_a_failed_call_is_booked_once_and_is_the_answer(gateway, admin, user):
     assert (answer.status_code, answer.json()["error"]["code"]) == (504, "agent_limit")
 
 
-def test_a_client_that_leaves_ends_the_run(gateway, admin, user, service, until, module_of_plugin):
+@contextmanager
+def asking(gateway, name, question):
+    """Send a request to run an agent, and leave without reading the answer."""
+    body = json.dumps({**ASK, "question": question}).encode()
+    head = f"POST /api/agents/{name}/run HTTP/1.1\r\nhost: a\r\nauthorization: Bearer {gateway.key()}\r\n"
+    host, port = gateway.url.removeprefix("http://").split(":")
+    with socket.create_connection((host, int(port))) as connection:
+        connection.sendall(f"{head}content-length: {len(body)}\r\n\r\n".encode() + body)
+        yield
+
+
+def test_a_client_that_leaves_ends_the_run(gateway, admin, service, until, module_of_plugin):
+    state = module_of_plugin().state
     save(admin, "kind", KIND)
-    before = module_of_plugin().state["closed"]
-    with pytest.raises(Exception, match="timed out"):
-        user.post("/api/agents/kind/run", json={**ASK, "question": "!hang"}, timeout=0.5)
-    until(lambda: module_of_plugin().state["closed"] > before)
+    with asking(gateway, "kind", "!hang"):
+        until(lambda: state["waiting"] == 1)
+    until(lambda: state["closed"] == 1)
     until(lambda: [(call["status"], call["error_code"]) for call in gateway.calls()] == [(499, "client_gone")])
+
+
+def test_a_client_that_leaves_ends_the_call_of_a_tool(gateway, admin, service):
     service.answer(Reply((b"{", HOLD)))
-    save(admin, "noting", noting(service))
-    with pytest.raises(Exception, match="timed out"):
-        user.post("/api/agents/noting/run", json={"question": "!call:note:{}"}, timeout=0.5)
+    save(admin, "noting", {**noting(service), "instruction": "{{ mood }}"})
+    with asking(gateway, "noting", "!call:note:{}"):
+        assert service.wait_until_asked()
     assert service.wait_until_left()
+    assert [call["status"] for call in gateway.calls()] == [200]
 
 
 def test_what_does_not_hold_is_not_saved_and_says_where(admin):
