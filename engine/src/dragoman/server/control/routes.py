@@ -28,6 +28,8 @@ class Asked:
         body: The body's object; empty where there is none.
         call: Makes a call out of this request, to be used as a context around it: it is booked, whatever becomes of it.
             Its arguments are what tells several calls of one request apart, and the operation where it is not chat.
+        when_gone: Takes what is called, once, when the client has gone; ``None``: nothing is. A call takes that place
+            for itself while it watches, and leaves it empty.
         if_match: The header ``If-Match``; ``None`` where it is absent. ``if_none_match`` likewise.
     """
 
@@ -39,6 +41,7 @@ class Asked:
     query: Mapping[str, str]
     body: Mapping[str, Any]
     call: Callable[..., Call]
+    when_gone: Callable[[Callable[[], None] | None], None]
     if_match: str | None
     if_none_match: str | None
 
