@@ -174,7 +174,7 @@ class Call:
             status=status,
             key_id=caller.key_id,
             project=caller.project,
-            adapter=resolved.name if resolved else exchange.adapter,
+            adapter=resolved.name if resolved else None,
             adapter_digest=resolved.digest if resolved else None,
             upstream=resolved.upstream if resolved else None,
             provider=target.provider if target else None,
