@@ -755,8 +755,8 @@ class Engine:
             before, saved = self._snapshot, self._saved
             if before is None or before.revision != revision or reread:
                 files = self._read_files(view, before.files if before else None)
-            elif before.saved is saved:
-                return before
+            elif (before.saved.adapters, before.saved.configurations) == (saved.adapters, saved.configurations):
+                return before  # other kinds are no part of a catalogue
             else:
                 files = before.files
             self._snapshot = Snapshot(revision, files, saved)
