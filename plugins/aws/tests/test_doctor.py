@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import datetime as dt
 import json
 import subprocess
 import sys
@@ -392,6 +393,32 @@ async def test_lists_say_what_can_be_called_and_a_source_that_may_not_be_read_st
     written = listed.adapter_for(rows[PROFILE], "claude")
     assert (written["model"], written["base_model"]) == (PROFILE, MODEL)
     assert (await engine.resolve(written)).target.connection.control_endpoint_url == aws.edge.url
+
+
+DAY_S = 86_400
+
+
+@pytest.mark.parametrize(
+    ("ends_in_s", "can_invoke", "said"),
+    [
+        (-DAY_S, False, "its end of life was "),
+        (30 * DAY_S, None, "accounts that did not call it within 30 days are refused"),
+        (None, None, "it is a legacy model: "),
+    ],
+)
+async def test_a_model_near_or_past_its_end_says_so_and_so_do_its_profiles(engine, aws, ends_in_s, can_invoke, said):
+    lifecycle = {"status": "LEGACY"} if ends_in_s is None else {"status": "LEGACY", "endOfLifeTime": _at(ends_in_s)}
+    row = {**aws.model(), "modelLifecycle": lifecycle}
+    aws.edge.route("GET", "/foundation-models", Reply.json({"modelSummaries": [row]}))
+    (listed,) = await engine.models([document(aws.edge)])
+    rows = {found.id: found for source in listed.lists for found in source.models}
+    for name in (MODEL, PROFILE):
+        assert rows[name].can_invoke is can_invoke
+        assert said in rows[name].why_not
+
+
+def _at(seconds):
+    return (dt.datetime.now(dt.UTC) + dt.timedelta(seconds=seconds)).isoformat()
 
 
 # --- SageMaker ---------------------------------------------------------------------------------------------------
