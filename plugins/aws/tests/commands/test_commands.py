@@ -90,6 +90,34 @@ def test_a_cross_region_profile_is_shown_and_saved(read, run):
     assert [profile["id"] for profile in system] == [f"us.{HAIKU}"]
 
 
+def test_a_geography_that_is_not_there_is_refused_with_those_that_are(run, deployment):
+    there = f"of this model there are here: us.{HAIKU}"
+    for arguments in (
+        ("profiles", "show", f"jp.{HAIKU}"),
+        ("profiles", "create", "a", "--from", f"jp.{HAIKU}"),
+        (
+            "routers",
+            "create",
+            "r",
+            "--model",
+            f"jp.{HAIKU}",
+            "--model",
+            HAIKU,
+            "--fallback",
+            HAIKU,
+            "--difference",
+            "5",
+        ),
+    ):
+        _, err = run("bedrock", *arguments, code=1)
+        assert f"there is no profile jp.{HAIKU} in us-east-1" in err
+        assert there in err
+    (deployment / "p.yaml").write_text(f"profiles: [{{name: a, source: jp.{HAIKU}}}]", encoding="utf-8")
+    assert there in run("bedrock", "profiles", "apply", "p.yaml", code=1)[1]
+    _, err = run("bedrock", "profiles", "show", "nobody", code=1)
+    assert "there is no application profile 'nobody'" in err
+
+
 def test_a_declaration_is_applied_after_its_plan_and_a_second_time_changes_nothing(run, read, deployment):
     file = deployment / "profiles.yaml"
     file.write_text(f"profiles:\n- name: declared\n  source: us.{HAIKU}\n  tags: {{team: a}}\n", encoding="utf-8")
@@ -106,12 +134,48 @@ def test_a_declaration_is_applied_after_its_plan_and_a_second_time_changes_nothi
     run("bedrock", "profiles", "delete", "declared", "--yes")
 
 
+REPLACED = """\
+# Costs of team a; see the wiki.
+provider: bedrock
+model: {arn}   # the profile
+upstreams:
+  b: {{model: {arn}}}
+  other: {{model: "{arn}x"}}
+"""
+
+
+def test_adapters_of_a_replaced_profile_are_listed_and_rewritten_with_their_comments(run, read, deployment):
+    declare = "profiles:\n- {{name: replaced, source: {source}}}\n".format
+    file = deployment / "profiles.yaml"
+    file.write_text(declare(source=f"us.{HAIKU}"), encoding="utf-8")
+    old = read("bedrock", "profiles", "apply", str(file), "--yes")["profiles"][0]["arn"]
+    adapter = deployment / "adapters" / "team-a.yaml"
+    adapter.write_text(REPLACED.format(arn=old), encoding="utf-8")
+    file.write_text(declare(source=HAIKU), encoding="utf-8")
+
+    planned, err = run("bedrock", "profiles", "apply", str(file), "--dry-run", "--json")
+    assert [(a["adapter"], a["paths"]) for a in json.loads(planned)["adapters"]] == [
+        ("team-a", ["model", "upstreams.b.model"])
+    ]
+    assert f"the adapter team-a (file {adapter}) names {old} as its model, upstreams.b.model and has to be ch" in err
+    assert adapter.read_text(encoding="utf-8") == REPLACED.format(arn=old)
+
+    applied, err = run("bedrock", "profiles", "apply", str(file), "--yes", "--json", "--write-adapters")
+    new = json.loads(applied)["profiles"][0]["arn"]
+    assert f"{adapter} names {new} now" in err
+    assert adapter.read_text(encoding="utf-8") == REPLACED.format(arn=new).replace(f"{new}x", f"{old}x")
+    run("bedrock", "profiles", "delete", "replaced", "--yes")
+
+
 def test_profiles_of_a_template_become_adapters(run, read, deployment):
     made = read("bedrock", "profiles", "create", "of-template", "--from", HAIKU)
-    properties = {"InferenceProfileName": "of-template", "ModelSource": {"CopyFrom": made["models"][0]}}
-    resource = {"Type": "AWS::Bedrock::ApplicationInferenceProfile", "Properties": properties}
-    (deployment / "template.json").write_text(json.dumps({"Resources": {"TeamA": resource}}), encoding="utf-8")
-    [document] = read("bedrock", "profiles", "import", "--template", "template.json")["documents"]
+    template = f"""Resources:
+  TeamA:
+    Type: AWS::Bedrock::ApplicationInferenceProfile
+    Properties: {{InferenceProfileName: of-template, ModelSource: {{CopyFrom: !Sub "x${{AWS::Region}}{HAIKU}"}}}}
+"""
+    (deployment / "template.yaml").write_text(template, encoding="utf-8")
+    [document] = read("bedrock", "profiles", "import", "--template", "template.yaml")["documents"]
     assert document == {
         "name": "teama",
         "provider": "bedrock",

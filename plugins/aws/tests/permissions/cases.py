@@ -132,6 +132,15 @@ CASES: dict[str, Case] = {
         ),
         pairs("bedrock:GetPrompt", f"{PROMPT}:4"),
     ),
+    "prompt-manage": Case(
+        made(PROMPT, base_model=HAIKU, uses=("manage",)),
+        (
+            *pairs(("bedrock:CreatePrompt", "bedrock:ListPrompts"), "*"),
+            *pairs(("bedrock:UpdatePrompt", "bedrock:CreatePromptVersion", "bedrock:TagResource"), PROMPT),
+            *pairs(("bedrock:GetPrompt", "bedrock:DeletePrompt"), PROMPT, f"{PROMPT}:2"),
+        ),
+        pairs("bedrock:UpdatePrompt", f"{BEDROCK}:us-east-1:{ACCOUNT}:prompt/PROMPT99999"),
+    ),
     "provisioned": Case(
         made(f"{BEDROCK}:us-east-1:{ACCOUNT}:provisioned-model/abcdef123456"),
         pairs(BOTH, f"{BEDROCK}:us-east-1:{ACCOUNT}:provisioned-model/abcdef123456"),

@@ -62,7 +62,7 @@ def grant(
         uses: ``invoke``; ``lookup``: what the doctor asks: describe and list it, see whether access is granted;
             ``access``: see that and request it; ``prompt``: read a stored prompt; ``batch``: jobs of model invocation;
             ``list``: everything that a listing of models asks for; ``manage``: create, tag and delete application
-            profiles of it.
+            profiles of it; of a prompt: push it, make versions, delete it.
         streaming: Whether answers are streamed as well.
         base_model: The model behind an ARN that does not say it.
         source: What an application profile was made from, or the models of a custom router.

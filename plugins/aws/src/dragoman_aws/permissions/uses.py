@@ -52,6 +52,11 @@ _MANAGES = (
     "bedrock:UntagResource",
     "bedrock:ListTagsForResource",
 )
+#: What pushing into, reading from and deleting of prompt management calls beside Create and List.
+_MANAGES_PROMPTS = (
+    *("bedrock:GetPrompt", "bedrock:UpdatePrompt", "bedrock:DeletePrompt", "bedrock:CreatePromptVersion"),
+    *("bedrock:TagResource", "bedrock:ListTagsForResource"),
+)
 
 
 @dataclass(frozen=True)
@@ -170,6 +175,11 @@ def _list(wanted: Wanted) -> _Allowed:
 
 
 def _manage(wanted: Wanted) -> _Allowed:
+    if wanted.prompt is not None:
+        return [
+            Statement("ManagePrompts", _MANAGES_PROMPTS, _prompt_arns(wanted.prompt)),
+            Statement("CreateAndListPrompts", ("bedrock:CreatePrompt", "bedrock:ListPrompts"), (ANY,)),
+        ], []
     caller = wanted.caller
     own = Invokable(
         "application-inference-profile", ANY, caller.region, caller.account, partition_of(caller.region)
