@@ -369,11 +369,76 @@ async def test_keys_that_aws_does_not_know(engine, aws, monkeypatch):
     assert (step.name, step.detail["error"]["code"]) == ("call", "authentication")
 
 
+async def test_a_model_with_no_profile_says_what_else_there_is(engine, aws):
+    aws.types, aws.profiles = ["PROVISIONED"], {}
+    step = await last_of(engine, document(aws.edge))
+    assert step.hint.startswith("buy provisioned throughput, or choose a model with a profile")
+
+
+async def test_profiles_that_may_not_be_listed_are_those_of_the_facts(engine, aws):
+    aws.types = ["PROVISIONED"]
+    aws.edge.route("GET", r"/inference-profiles", denied("bedrock:ListInferenceProfiles"))
+    step = await last_of(engine, document(aws.edge))
+    assert f"us.{MODEL}" in step.hint
+
+
+async def test_a_profile_that_may_not_be_looked_at_is_asked_about_by_the_facts(engine, aws):
+    aws.edge.route("GET", r"/inference-profiles/.+", denied("bedrock:GetInferenceProfile"))
+    steps = await steps_of(engine, document(aws.edge, PROFILE))
+    assert steps["inference profile"].state == "skipped"
+    assert steps["model access"].message == "granted in us-east-1, us-east-2, us-west-2"
+
+
+async def test_a_prompt_has_no_state_to_look_at(engine, aws):
+    steps = await steps_of(engine, document(aws.edge, f"arn:aws:bedrock:us-east-1:{ACCOUNT}:prompt/PROMPT12345:1"))
+    assert (steps["prompt"].state, steps["call"].state) == ("skipped", "ok")
+
+
+async def test_a_router_that_may_not_be_looked_at_is_called_all_the_same(engine, aws):
+    aws.edge.route("GET", r"/prompt-routers/.+", denied("bedrock:GetPromptRouter"))
+    steps = await steps_of(engine, document(aws.edge, f"arn:aws:bedrock:us-east-1:{ACCOUNT}:prompt-router/abc"))
+    assert (steps["prompt router"].state, steps["call"].state) == ("skipped", "ok")
+
+
+@pytest.mark.parametrize(
+    ("profiles", "hint"),
+    [({}, "buy provisioned throughput"), ({PROFILE: ["us-east-1"]}, f"use the profile {PROFILE}")],
+)
+async def test_on_demand_that_only_the_call_refuses(engine, aws, profiles, hint):
+    aws.profiles = profiles
+    text = f"Invocation of model ID {MODEL} with on-demand throughput isn't supported."
+    aws.edge.route("POST", r"/model/[^/]+/converse-stream", error("ValidationException", text, 400))
+    step = await last_of(engine, document(aws.edge))
+    assert (step.name, hint in step.hint) == ("call", True)
+
+
+async def test_a_model_that_only_the_call_does_not_find(engine, aws):
+    missing = error("ResourceNotFoundException", "The model is marked as Legacy", 404)
+    aws.edge.route("POST", r"/model/[^/]+/converse-stream", missing)
+    step = await last_of(engine, document(aws.edge))
+    assert (step.name, "connection.region" in step.hint) == ("call", True)
+
+
+async def test_a_refusal_without_an_action_has_the_hint_of_its_own(engine, aws):
+    refusal = error("AccessDeniedException", "You don't have access to the model with the specified model ID.", 403)
+    aws.edge.route("POST", r"/model/[^/]+/converse-stream", refusal)
+    step = await last_of(engine, document(aws.edge))
+    assert (step.name, step.detail["error"]["code"]) == ("call", "permission_denied")
+    assert "the policy to add" not in (step.hint or "")
+
+
 @pytest.mark.parametrize(
     ("arn", "path", "answer", "said"),
     [
         ("provisioned-model/abcdefghijkl", r"/provisioned-model-throughput/.+", {"status": "Creating"}, "is Creating"),
         ("imported-model/abcdefghijkl", r"/imported-models/.+", None, "there is no imported model"),
+        (
+            "custom-model-deployment/abcdefghijkl",
+            r"/model-customization/custom-model-deployments/.+",
+            {"status": "Failed"},
+            "is Failed",
+        ),
+        ("custom-model/a/abcdefghijkl", r"/custom-models/.+", {"modelStatus": "Creating"}, "is Creating"),
         ("prompt-router/abc", r"/prompt-routers/.+", None, "there is no prompt router"),
     ],
 )
@@ -475,6 +540,36 @@ async def test_lists_say_what_can_be_called_and_a_source_that_may_not_be_read_st
     assert (await engine.resolve(written)).target.connection.control_endpoint_url == aws.edge.url
 
 
+async def test_what_has_a_state_says_so_in_its_row(engine, aws):
+    arn = f"arn:aws:bedrock:us-east-1:{ACCOUNT}"
+    rows = {
+        "/custom-models": {"modelSummaries": [{"modelArn": f"{arn}:custom-model/a/b", "modelName": "c"}]},
+        "/model-customization/custom-model-deployments": {
+            "modelDeploymentSummaries": [
+                {"customModelDeploymentArn": f"{arn}:custom-model-deployment/d", "status": "Creating"}
+            ]
+        },
+        "/imported-models": {"modelSummaries": [{"modelArn": f"{arn}:imported-model/i", "modelName": "i"}]},
+        "/provisioned-model-throughputs": {
+            "provisionedModelSummaries": [
+                {
+                    "provisionedModelArn": f"{arn}:provisioned-model/p",
+                    "foundationModelArn": arn_in("us-east-1"),
+                    "status": "Failed",
+                }
+            ]
+        },
+    }
+    for path, answer in rows.items():
+        aws.edge.route("GET", path, Reply.json(answer))
+    (listed,) = await engine.models([document(aws.edge)])
+    said = {row.id.rpartition(":")[2]: (row.can_invoke, row.why_not) for one in listed.lists for row in one.models}
+    assert said["custom-model/a/b"] == (False, "it is called through provisioned throughput or a deployment of it")
+    assert said["custom-model-deployment/d"] == (False, "it is Creating")
+    assert said["imported-model/i"] == (True, None)
+    assert said["provisioned-model/p"] == (False, "it is Failed")
+
+
 DAY_S = 86_400
 
 
@@ -557,6 +652,38 @@ async def test_an_endpoint_that_is_not_there_names_the_others(engine, sagemaker)
     step = await last_of(engine, at(sagemaker))
     assert step.message == "there is no endpoint llama in us-east-1"
     assert "there are: mistral" in step.hint
+
+
+async def test_an_endpoint_that_may_not_be_looked_at_is_called_all_the_same(engine, sagemaker):
+    text = f"User: {ME} is not authorized to perform: sagemaker:DescribeEndpoint on resource: arn:aws:sagemaker:x"
+    sagemaker.answers["DescribeEndpoint"] = refused(text, "AccessDeniedException")
+    steps = await steps_of(engine, at(sagemaker))
+    assert (steps["endpoint"].state, steps["call"].state) == ("skipped", "ok")
+    assert "allow sagemaker:DescribeEndpoint" in steps["endpoint"].hint
+
+
+async def test_an_endpoint_that_is_not_there_and_others_that_may_not_be_listed(engine, sagemaker):
+    sagemaker.answers["DescribeEndpoint"] = refused("Could not find endpoint")
+    sagemaker.answers["ListEndpoints"] = refused("no", "AccessDeniedException")
+    step = await last_of(engine, at(sagemaker))
+    assert step.hint == "check the adapter's model and connection.region"
+
+
+@pytest.mark.parametrize(
+    ("answer", "state", "said"),
+    [
+        (None, "failed", "there is no inference component ic in us-east-1"),
+        ("denied", "skipped", "its state could not be asked: the identity may not"),
+        ("Failed", "failed", "the inference component ic is Failed"),
+        ("InService", "ok", "ic is InService"),
+    ],
+)
+async def test_a_component_in_every_state(engine, sagemaker, answer, state, said):
+    found = {"InferenceComponentName": "ic", "EndpointName": "llama", "InferenceComponentStatus": answer}
+    others = {None: refused("Could not find"), "denied": refused("no", "AccessDeniedException")}
+    sagemaker.answers["DescribeInferenceComponent"] = others.get(answer) or Reply.json(found)
+    step = (await steps_of(engine, at(sagemaker, inference_component="ic")))["inference component"]
+    assert (step.state, step.message) == (state, said)
 
 
 async def test_a_component_of_another_endpoint(engine, sagemaker):
