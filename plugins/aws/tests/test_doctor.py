@@ -11,7 +11,9 @@ from urllib.parse import unquote
 
 import pytest
 from dragoman import Engine, Settings
+from dragoman.errors import DocumentError
 from dragoman.testing.upstream import Reply, Upstream
+from dragoman_aws.inspection.requesting import request_access, states_of
 
 from .edge import Admitted, error, event, event_stream, query_error
 
@@ -499,6 +501,32 @@ async def test_the_command_shows_access_in_every_region(commands, offers):
     assert (shown.returncode, shown.stderr) == (1, "")
     assert rows[0] == [MODEL, "us-east-1", "granted", "-"]
     assert rows[1][1:] == ["us-west-2", "missing", "access is not granted: its terms are not accepted"]
+
+
+async def test_access_is_seen_and_requested_in_python(engine, aws, offers):
+    resolved = await engine.resolve(document(aws.edge, PROFILE))
+    target, context = resolved.target, engine.context_of(resolved)
+    states = await states_of(target, context)
+    missing = [(state["model"], state["region"]) for state in states if state["usable"] is False]
+    assert missing == [(MODEL, "us-west-2")]
+    assert await request_access(target, context, missing) == [
+        f"{MODEL} in us-west-2: requested; AWS may take some minutes"
+    ]
+    assert all(state["usable"] for state in await states_of(target, context))
+
+
+async def test_a_model_without_an_offer_says_where_to_ask(engine, aws):
+    aws.access["us-east-1"] = {"entitlementAvailability": "NOT_AVAILABLE"}
+    aws.edge.route("GET", r"/list-foundation-model-agreement-offers/.+", Reply.json({"modelId": MODEL, "offers": []}))
+    resolved = await engine.resolve(document(aws.edge))
+    [line] = await request_access(resolved.target, engine.context_of(resolved), [(MODEL, "us-east-1")])
+    assert "there is no offer to accept" in line
+
+
+async def test_access_of_another_provider_is_refused(engine, sagemaker):
+    resolved = await engine.resolve(at(sagemaker))
+    with pytest.raises(DocumentError, match="sagemaker has no access to models to be granted"):
+        await states_of(resolved.target, engine.context_of(resolved))
 
 
 async def test_it_requests_what_is_missing_only_after_a_confirmation(commands, offers):
