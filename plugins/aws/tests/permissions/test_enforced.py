@@ -2,8 +2,9 @@
 
 What it cannot enforce: it takes every model of a call for a foundation model of the caller's region, so that profiles
 and routers as resources, destination regions and the key bedrock:InferenceProfileArn are proved by simulation alone
-(`test_policies`); it asks for ``bedrock:Converse``, which AWS does not have, so that InvokeModel is called here; for GetPromptRouter,
-CreateInferenceProfile and CreateModelInvocationJob no resource but ``*`` satisfies it; it has no SageMaker runtime.
+(`test_policies`); it asks for ``bedrock:Converse``, which AWS does not have, so that InvokeModel is called here; for
+GetPromptRouter, CreateInferenceProfile and CreateModelInvocationJob no resource but ``*`` satisfies it; it has no
+SageMaker runtime.
 """
 
 from __future__ import annotations
