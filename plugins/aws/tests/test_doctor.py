@@ -303,6 +303,14 @@ async def test_it_comes_with_the_policy_to_add(engine, aws):
     assert ("bedrock:InvokeModelWithResponseStream", arn_in("us-east-1")) in allowed
 
 
+async def test_a_tool_that_is_denied_comes_with_the_statement_for_it(engine, aws):
+    tool = f"arn:aws:bedrock::{ACCOUNT}:system-tool/amazon.nova_grounding"
+    aws.edge.route("POST", r"/model/[^/]+/converse-stream", denied("bedrock:InvokeTool", tool))
+    step = await last_of(engine, document(aws.edge))
+    [statement] = json.loads(step.hint.partition("the policy to add: ")[2])["Statement"]
+    assert (statement["Action"], statement["Resource"]) == ("bedrock:InvokeTool", tool)
+
+
 def _listed(value):
     return [value] if isinstance(value, str) else value
 

@@ -8,6 +8,7 @@ import sys
 
 import pytest
 from dragoman.cli.main import main
+from dragoman.documents import parse_document
 
 from ..cloud import REGION, allow, trust  # noqa: TID252
 
@@ -289,6 +290,55 @@ def test_what_is_not_known_is_told_beside_the_policy(run):
 @pytest.mark.parametrize(("form", "begins"), [("cloudformation", "AWSTemplateFormatVersion"), ("terraform", "data ")])
 def test_snippets(run, form, begins):
     assert run("policy", f"us.{HAIKU}", "--region", REGION, "--format", form)[0].startswith(begins)
+
+
+def test_a_role_is_a_trust_policy_and_what_it_may_do(run):
+    target = ("amazon.nova-lite-v1:0", "--region", REGION)
+    trusting = ("--trust", GATEWAY, "--external-id", "x-7f3a")
+    template = parse_document(run("policy", *target, *trusting, "--format", "cloudformation")[0], ".yaml", "template")
+    [role] = template["Resources"].values()
+    assert role["Type"] == "AWS::IAM::Role"
+    assert role["Properties"]["AssumeRolePolicyDocument"]["Statement"][0]["Action"] == "sts:AssumeRole"
+    assert [policy["PolicyName"] for policy in role["Properties"]["Policies"]] == ["dragoman"]
+    written = run("policy", *trusting, "--format", "terraform")[0]
+    assert written.startswith('resource "aws_iam_role" "dragoman" {')
+    assert "takes --format cloudformation or terraform" in run("policy", *target, *trusting, code=2)[1]
+
+
+def test_what_allows_nothing_is_an_error_and_no_empty_policy(run):
+    out, err = run("policy", "amazon.nova-lite-v1:0", "--region", REGION, "--for", "prompt", code=1)
+    assert out == ""
+    assert "there is nothing to allow: the target is no prompt" in err
+
+
+def test_of_several_upstreams_the_one_that_is_called_counts_and_that_is_told(run, deployment):
+    several = (
+        f"provider: bedrock\nmodel: {HAIKU}\nconnection: {{roles: []}}\n"
+        "upstreams: {far: {tier: 1, connection: {region: eu-west-1}}, near: {connection: {region: us-west-2}}}\n"
+    )
+    write_adapter(deployment, "several", several)
+    out, err = run("policy", "several")
+    assert json.loads(out)["Statement"][0]["Resource"] == f"arn:aws:bedrock:us-west-2::foundation-model/{HAIKU}"
+    assert "took upstream 'near', the heaviest of the lowest tier: the policy is for that one" in err
+
+
+def test_tools_and_asynchronous_answers(run, deployment):
+    searching = f"provider: bedrock\nmodel: {HAIKU}\nconnection: {{roles: []}}\n"
+    write_adapter(deployment, "searching", searching + "inference: {system_tools: [nova_grounding]}\n")
+    found = {s["Sid"]: s for s in statements(run, "searching", "--account", MODELS)}
+    assert found["UseTools"]["Resource"] == f"arn:aws:bedrock::{MODELS}:system-tool/amazon.nova_grounding"
+    write_adapter(
+        deployment,
+        "patient",
+        "provider: sagemaker\nmodel: llama\nmapping: {preset: tgi}\n"
+        "connection: {region: us-west-2, invocation: async}\n",
+    )
+    assert "say where with --s3-output" in run("policy", "patient", "--account", MODELS)[1]
+    out, err = run("policy", "patient", "--account", MODELS, "--s3-output", "s3://outbox/answers")
+    assert ([s["Sid"] for s in json.loads(out)["Statement"]], err) == (
+        ["InvokeEndpoint", "ReadAnswers", "AwaitAnswers"],
+        "",
+    )
 
 
 def test_trust_policies(run):
