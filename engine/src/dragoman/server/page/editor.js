@@ -14,6 +14,8 @@ const UNDO_AFTER_MS = 1500;
 const UNDO_STEPS = 100;
 const JSON_MEMBERS = ["model_kwargs", "endpoint_kwargs"];
 const SECTIONS = ["constraints", "capabilities", "pricing", "limits", "notice"];
+/** Members that have their place in the form; those that come one day stand under More. */
+const PLACED = new Set(["version", "name", "title", "base", "provider", "model", "base_model", "operation", "inference", "connection", "credentials", "mapping", "prompt", "rules", "upstreams", ...JSON_MEMBERS, ...SECTIONS]);
 const HELP = {
   base: "Everything that this document does not say is taken from there, also when it changes later.",
   provider: "Which plugin talks to the model. Changing it drops connection, credentials, endpoint_kwargs and mapping of another provider.",
@@ -258,7 +260,8 @@ class Editor {
     for (const name of SECTIONS) found.push([name, { constraints: "Constraints (tokens)", capabilities: "Capabilities", pricing: "Pricing", limits: "Limits", notice: "Notice before first use" }[name], make(name, undefined, { title: null })]);
     found.push(["rules", "Rules: settings that the model does not take", make("rules")]);
     if (described) found.push(["upstreams", "Upstreams: several targets", make("upstreams", this.upstreams(provider, operation))]);
-    found.push(["more", "Aliases, runtime", [make("aliases"), make("runtime")]]);
+    const rest = Object.keys(this.schemas.root.properties).filter((name) => !PLACED.has(name));
+    found.push(["more", `More: ${rest.join(", ")}`, rest.map((name) => make(name))]);
     return found;
   }
 
