@@ -32,6 +32,8 @@ def test_who_would_i_be_tells_the_identity(tab):
     expect(step).to_contain_text("calls are made as acme:assumed/north")
     expect(step).to_contain_text("<i>north</i>")
     expect(page.get_by_role("row", name="call").last).to_contain_text("ok")
+    page = tab.open("models")
+    expect(page.locator('[data-name="acme-voice"]')).to_contain_text("check passed")
 
 
 def test_who_would_i_be_tells_the_missing_permission_of_a_draft(tab):

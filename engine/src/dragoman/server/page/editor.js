@@ -251,11 +251,11 @@ class Editor {
     if (!described || described.mapping) {
       found.push(["mapping", "Mapping (for endpoints with their own JSON)", [
         this.form.property(["mapping"], { description: `Presets: ${this.facts.mapping_presets.join(", ")}. The mapping helper makes one from samples.` }),
-        h("p", {}, h("a", { href: "#/mapping" }, "Open the mapping helper"))]]);
+        h("p", {}, h("a", { href: this.name ? `#/mapping/${encodeURIComponent(this.name)}` : "#/mapping" }, "Open the mapping helper"))]]);
       found.push(["prompt", "Prompt (role markers, for endpoints that take text)", [
         this.form.property(["prompt", "preset"], { enum: this.facts.prompt_presets, description: "A family's markers; what stands beside it changes it." }),
         ...["system", "user", "assistant", "start", "end", "user_with_system"].map((name) => this.form.property(["prompt", name], this.schemas.member("prompt").properties[name] && this.schemas.plain(this.schemas.member("prompt").properties[name]))),
-        h("p", {}, h("a", { href: "#/prompt" }, "Open the prompt editor with its preview"))]]);
+        h("p", {}, h("a", { href: this.name ? `#/prompt/${encodeURIComponent(this.name)}` : "#/prompt" }, "Open the prompt editor with its preview"))]]);
     }
     for (const name of SECTIONS) found.push([name, { constraints: "Constraints (tokens)", capabilities: "Capabilities", pricing: "Pricing", limits: "Limits", notice: "Notice before first use" }[name], make(name, undefined, { title: null })]);
     found.push(["rules", "Rules: settings that the model does not take", make("rules")]);
