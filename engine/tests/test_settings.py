@@ -216,6 +216,11 @@ WRITTEN: dict[str, tuple[str, str, dict[str, Any]]] = {
         {"server": {"trusted_proxies": ["::1"]}},
     ),
     "server.max_body_bytes": ("[server]\nmax_body_bytes = 2000", "2001", {"server": {"max_body_bytes": 2002}}),
+    "server.max_held_bytes": (
+        "[server]\nmax_held_bytes = 40000000",
+        "40000001",
+        {"server": {"max_held_bytes": 40000002}},
+    ),
     "server.max_concurrency": ("[server]\nmax_concurrency = 10", "11", {"server": {"max_concurrency": 12}}),
     "server.body_timeout_s": ("[server]\nbody_timeout_s = 1", "2", {"server": {"body_timeout_s": 3}}),
     "server.write_timeout_s": ("[server]\nwrite_timeout_s = 1", "2", {"server": {"write_timeout_s": 3}}),

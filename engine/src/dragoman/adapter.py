@@ -128,6 +128,38 @@ class Inference(InferenceSettings):
         return [value] if isinstance(value, str) else value
 
 
+#: Our setting, below ``inference`` -> the names that endpoints give it, as :func:`plain_setting` writes them.
+SETTING_NAMES: Mapping[str, frozenset[str]] = {
+    "temperature": frozenset({"temperature", "temp"}),
+    "top_p": frozenset({"topp", "p"}),
+    "top_k": frozenset({"topk", "k"}),
+    "max_tokens": frozenset(
+        {
+            "maxtokens", "maxnewtokens", "maxlength", "maxlen", "maxtokencount", "maxgenlen", "maxoutputtokens",
+            "maxcompletiontokens", "maxtokenstosample", "npredict", "numpredict", "maxgeneratedtokens",
+        }
+    ),
+    "stop_sequences": frozenset({"stop", "stopsequences", "stopwords", "stopstrings"}),
+    "seed": frozenset({"seed", "randomseed"}),
+    "presence_penalty": frozenset({"presencepenalty"}),
+    "frequency_penalty": frozenset({"frequencypenalty"}),
+    "reasoning.budget_tokens": frozenset(
+        {"budgettokens", "thinkingbudget", "reasoningbudget", "thinkingbudgettokens", "reasoningtokens"}
+    ),
+    "reasoning.effort": frozenset({"reasoningeffort", "effort", "thinkinglevel"}),
+    "dimensions": frozenset(
+        {"dimensions", "dimension", "outputdimension", "outputdimensionality", "outputembeddinglength"}
+    ),
+    "max_tokens_per_document": frozenset({"maxtokensperdocument", "maxtokensperdoc", "maxchunksperdoc"}),
+}  # fmt: skip
+
+
+def plain_setting(name: object) -> str:
+    """Return a setting's name without case and word breaks: ``maxOutputTokens`` and ``max_output_tokens`` are one."""
+    folded = unicodedata.normalize("NFKC", str(name)).casefold()
+    return "".join(character for character in folded if character.isalnum())
+
+
 class Prompt(Section):
     """How messages become one prompt, for endpoints that take text: a family's markers, by preset or written out.
 

@@ -174,6 +174,22 @@ class Catalog:
             )
             raise DocumentError("inference configuration", [problem]) from None
 
+    def clashes(self, name: str) -> list[Problem]:
+        """Return which names of an adapter another one answers to as well: an alias of both is used for neither."""
+        own = self.entries[name]
+        problems = []
+        for other in self.entries.values():
+            if other.name == name:
+                continue
+            taken = {other.name: "is the name of", **dict.fromkeys(other.aliases, "is an alias of")}
+            problems += [
+                Problem(member, f"{said!r} {taken[said]} adapter {other.name!r} already", "choose another one")
+                for member, names in (("name", (name,)), ("aliases", own.aliases))
+                for said in dict.fromkeys(names)
+                if said in taken
+            ]
+        return problems
+
     def _advice(self, name: str) -> str:
         failed = [f for f in self.failures if name in (f.where, Path(f.where).stem)]
         if failed:

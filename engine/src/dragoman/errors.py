@@ -110,6 +110,13 @@ class DocumentError(ProblemsError):
     default_http_status = 422
 
 
+class NameTakenError(DocumentError):
+    """A name or an alias of an adapter is another one's already; the problems name the other."""
+
+    code = "name_taken"
+    default_http_status = 409
+
+
 class PolicyError(ProblemsError):
     """A caller may not change what it asked to change."""
 

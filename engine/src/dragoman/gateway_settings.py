@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import ipaddress
-from typing import Literal
+from typing import Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 Stage = Literal["dev", "test", "prod"]
 #: What a caller may be, from the least to the most; who is more may do what those below may.
@@ -111,6 +111,9 @@ class ServerSettings(Group):
         [], description="networks of proxies whose X-Forwarded-For is believed, for example 10.0.0.0/8"
     )
     max_body_bytes: int = Field(32 * 1024 * 1024, ge=1024, description="a longer request body is refused with 413")
+    max_held_bytes: int = Field(
+        256 * 1024 * 1024, ge=1024, description="bodies of all requests at a time; what goes beyond is refused with 503"
+    )
     max_concurrency: int = Field(2048, ge=1, description="requests at a time; more are refused with 503")
     body_timeout_s: float = Field(30, gt=0, description="until a request's body is there")
     write_timeout_s: float = Field(60, gt=0, description="how long a client may take nothing of its answer")
@@ -126,3 +129,9 @@ class ServerSettings(Group):
         for network in networks:
             ipaddress.ip_network(network, strict=False)
         return networks
+
+    @model_validator(mode="after")
+    def _one_body_fits(self) -> Self:
+        if self.max_held_bytes < self.max_body_bytes:
+            raise ValueError("max_held_bytes is less than max_body_bytes: the longest body could never be taken")
+        return self

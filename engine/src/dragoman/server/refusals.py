@@ -29,6 +29,7 @@ from dragoman.errors import (
     KeyRefusedError,
     MessageError,
     ModelNotFoundError,
+    NameTakenError,
     NotSavedError,
     PermissionDeniedError,
     PluginError,
@@ -122,6 +123,7 @@ _UNREACHABLE = "the model's provider cannot be reached"
 _ROWS: tuple[tuple[type[DragomanError], _Row], ...] = (
     (AdapterNotFoundError, _Row(404, "model_not_found")),
     (PolicyError, _Row(403, "policy")),
+    (NameTakenError, _Row(409, "name_taken")),
     (DocumentError, _Row(400, "invalid_settings")),
     (DocumentNotFoundError, _Row(404, "not_found")),
     (MessageError, _Row(400, "invalid_messages")),
@@ -176,7 +178,7 @@ def refusal_of(error: Exception, role: RoleName) -> Refusal:
 
 def _refused_fields(error: ProblemsError, row: _Row, role: RoleName) -> Refusal:
     shown = list(error.problems)
-    if role != "admin" and not isinstance(error, PolicyError):
+    if role != "admin" and not isinstance(error, PolicyError | NameTakenError):
         shown = [p for p in shown if p.path.split(".")[0] in _OPEN_FIELDS]
     if not shown:
         return Refusal(500, "deployment", _DEPLOYMENT)

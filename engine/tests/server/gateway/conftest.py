@@ -1,16 +1,20 @@
 """A gateway on loopback, driven by real clients; its models are an upstream that the test scripts, and a plugin."""
 
 import asyncio
+import contextlib
 import io
 import json
 import logging
 import os
 import re
+import sqlite3
 import subprocess
 import sys
 import threading
 import time
+import types
 from concurrent.futures import Future
+from importlib.metadata import EntryPoint
 
 import httpx
 import openai
@@ -23,6 +27,8 @@ from dragoman.settings import Settings
 from dragoman.testing.upstream import Upstream
 
 PATIENCE_S = 30
+#: The doors that calls come in by.
+CALL = re.compile(r"/v1/(chat/completions|embeddings|rerank)|/openai/deployments/.+/(chat/completions|embeddings)")
 DRAGOMAN = (sys.executable, "-m", "dragoman.cli.main")
 
 SCRIPTED_PLUGIN = '''
@@ -167,6 +173,8 @@ class Served:
 
     def __init__(self, settings, plugins, *, no_auth=False):
         self.requests = io.BytesIO()
+        #: False in a test that loses rows on purpose.
+        self.checks_rows = True
         self.application = Application(settings, no_auth=no_auth, plugins=plugins, requests_to=self.requests)
         self._socket = _listen(settings.server.host, 0)
         self.url = f"http://127.0.0.1:{self._socket.getsockname()[1]}"
@@ -188,6 +196,18 @@ class Served:
         self._thread.join(PATIENCE_S)
         self._socket.close()
         assert not self._thread.is_alive()
+
+    def check_rows(self):
+        """Hold the ledger to one row for each call that a known caller made, whatever the test was about."""
+        database = self.application.state.database
+        if not database.is_sqlite or not self.checks_rows:
+            return
+        with contextlib.closing(sqlite3.connect(database.place)) as opened:
+            booked = [call_id for (call_id,) in opened.execute("SELECT call_id FROM dragoman_calls")]
+        lines = [json.loads(line) for line in self.requests.getvalue().splitlines()]
+        asked = [line["request_id"] for line in lines if line["principal"] and CALL.fullmatch(line["path"])]
+        inner = {line["request_id"] for line in lines if line["path"].startswith("/api/")}  # which may make several
+        assert sorted(booked) == sorted([*asked, *(one for one in booked if one.partition(".")[0] in inner)])
 
     def run(self, work):
         """Run a coroutine on the gateway's loop."""
@@ -259,27 +279,48 @@ def until():
 @pytest.fixture
 def serve(tmp_path, plugin_module):
     """Start a gateway: ``serve(stage="dev", server={…}, adapters={…})``."""
+    with serving(tmp_path, plugin_module(SCRIPTED_PLUGIN, "scripted")) as start:
+        yield start
+
+
+@pytest.fixture(scope="module")
+def serve_once(tmp_path_factory):
+    """Start a gateway that a module's tests share, likewise."""
+    module = types.ModuleType("plugin_under_test_scripted")
+    exec(SCRIPTED_PLUGIN, module.__dict__)  # noqa: S102  (the tests' own text)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(sys.modules, module.__name__, module)
+        entry_point = EntryPoint("scripted", module.__name__, "dragoman.plugins")
+        with serving(tmp_path_factory.mktemp("gateway"), entry_point) as start:
+            yield start
+
+
+@contextlib.contextmanager
+def serving(parent, scripted):
     running = []
     for name in ("uvicorn.error", "uvicorn"):
         logging.getLogger(name).setLevel(logging.WARNING)
 
     def start(*, adapters=None, no_auth=False, found=(), server=None, **settings):
-        folder = tmp_path / f"deployment-{len(running)}"
+        folder = parent / f"deployment-{len(running)}"
         (folder / "adapters").mkdir(parents=True)
         (folder / "inference").mkdir()
         for name, text in {**ADAPTERS, **(adapters or {})}.items():
             (folder / "adapters" / f"{name}.yaml").write_text(text)
         (folder / "dragoman.toml").write_text("")
         loaded = Settings.load(folder, server={"grace_s": 2, **(server or {})}, **settings)
-        plugins = load_plugins(found=[plugin_module(SCRIPTED_PLUGIN, "scripted"), *found])
-        served = Served(loaded, plugins, no_auth=no_auth)
+        served = Served(loaded, load_plugins(found=[scripted, *found]), no_auth=no_auth)
         served.start()
         running.append(served)
         return served
 
-    yield start
+    try:
+        yield start
+    finally:
+        for served in running:
+            served.stop()
     for served in running:
-        served.stop()
+        served.check_rows()
 
 
 class Process:

@@ -67,7 +67,7 @@ class ControlPlane:
             path=path,
             query=dict(parse_qsl(exchange.scope["query_string"].decode("latin-1"), max_num_fields=50)),
             body=await _body(exchange, route),
-            call=partial(self._call, exchange, caller, "chat"),
+            call=partial(self._call, exchange, caller),
             if_match=_header(exchange, b"if-match"),
             if_none_match=_header(exchange, b"if-none-match"),
         )

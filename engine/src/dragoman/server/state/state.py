@@ -112,6 +112,11 @@ class State:
             "retention": {"problem": self.retention.problem},
         }
 
+    @property
+    def is_well(self) -> bool:
+        """Whether nothing of it is away."""
+        return self.changes.problem is None and self.ledger.problem is None
+
     async def _prepare(self) -> None:
         if self.settings.store.migrate:
             before = await upgrade(self.database)
@@ -127,6 +132,7 @@ class State:
 
     async def _begin(self) -> None:
         await self.changes.start()
+        self.database.keep_in_sight()
         await self.ledger.start()
         self.keys.start()
         self.retention.start()

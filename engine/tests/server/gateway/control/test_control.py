@@ -82,6 +82,25 @@ def test_a_document_that_does_not_hold_is_not_saved(admin):
     assert "limits.max_attempts" in answer.json()["error"]["message"]
 
 
+@pytest.mark.parametrize(
+    ("name", "aliases", "path", "why"),
+    [
+        ("fresh", ["a/b"], "aliases", "'a/b' is an alias of adapter 'model' already"),
+        ("fresh", ["other"], "aliases", "'other' is the name of adapter 'other' already"),
+        ("a.b", [], "name", "'a.b' is an alias of adapter 'dotted' already"),
+    ],
+)
+def test_a_name_that_another_adapter_answers_to_is_not_given_away(admin, name, aliases, path, why):
+    dotted = {"document": {**NEW, "aliases": ["a.b"]}}
+    assert admin.put("/api/adapters/dotted", json=dotted, headers={"if-none-match": "*"}).status_code == 201
+    document = {"document": {**NEW, "aliases": aliases}}
+    answer = admin.put(f"/api/adapters/{name}", json=document, headers={"if-none-match": "*"})
+    error = answer.json()["error"]
+    assert (answer.status_code, error["code"], error["param"]) == (409, "name_taken", path)
+    assert why in error["message"]
+    assert (chat(admin, "a/b"), chat(admin, "a.b"), chat(admin, "other")) == ("secret-endpoint", "m-new", "m-2")
+
+
 @pytest.mark.parametrize("stage", ["test", "prod"])
 def test_saving_is_no_way_around_the_stage(serve, stage):
     gateway = serve(stage=stage)
