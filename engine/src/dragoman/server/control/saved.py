@@ -100,7 +100,7 @@ async def _save(kind: Kind, asked: Asked) -> Answer:
     name = await _admitted(kind, asked)
     document = await kind.judge(asked, name, asked.mapping("document")) or {}
     revision = await asked.state.store.save(
-        kind.name, name, document, by=asked.actor, reason=asked.text("reason"), expected=expected_revision(asked)
+        kind.name, name, document, by=asked.actor, reason=asked.reason, expected=expected_revision(asked)
     )
     return await _saved(kind, asked, revision)
 
@@ -109,7 +109,7 @@ async def _delete(kind: Kind, asked: Asked) -> Answer:
     name = await _admitted(kind, asked)
     await kind.judge(asked, name, None)
     revision = await asked.state.store.delete(
-        kind.name, name, by=asked.actor, reason=asked.text("reason"), expected=expected_revision(asked)
+        kind.name, name, by=asked.actor, reason=asked.reason, expected=expected_revision(asked)
     )
     return await _saved(kind, asked, revision)
 
@@ -121,7 +121,7 @@ async def _roll_back(kind: Kind, asked: Asked) -> Answer:
     wanted = await asked.state.store.get(kind.name, name, number)
     await kind.judge(asked, name, wanted.document)
     revision = await asked.state.store.roll_back(
-        kind.name, name, number, by=asked.actor, reason=asked.text("reason"), expected=expected_revision(asked)
+        kind.name, name, number, by=asked.actor, reason=asked.reason, expected=expected_revision(asked)
     )
     return await _saved(kind, asked, revision)
 
