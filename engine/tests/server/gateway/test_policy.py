@@ -44,9 +44,9 @@ def test_the_model_under_another_name_is_written_down_too(gateway, admin):
     assert entry.paths == ('model_kwargs.model_id="m-9"',)
 
 
-def test_no_secret_gets_into_the_audit_log(serve, monkeypatch):
-    monkeypatch.setenv("SCRIPTED_KEY", "known-canary-1")
-    gateway = serve(stage="dev")
+def test_no_secret_gets_into_the_audit_log(serve, tmp_path):
+    (tmp_path / "secrets.json").write_text('{"SCRIPTED_KEY": "known-canary-1"}')
+    gateway = serve(stage="dev", secrets={"sources": [{"kind": "file", "path": str(tmp_path / "secrets.json")}]})
     key = gateway.key("boss", "admin")
     secrets = {"model": "known-canary-1", "endpoint_kwargs": {"headers": {"x-key": "unknown-canary-2", "n": 7}}}
     assert ask(gateway, key, secrets).status_code == 200
