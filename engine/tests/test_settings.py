@@ -203,6 +203,13 @@ WRITTEN: dict[str, tuple[str, str, dict[str, Any]]] = {
         '[{"issuer": "e", "jwks_url": "https://i.test", "audience": ["a"]}]',
         {"server": {"issuers": [{"issuer": "flag", "jwks_url": "https://i.test", "audience": ["a"]}]}},
     ),
+    "server.notice.text": ('[server.notice]\ntext = "f"', "e", {"server": {"notice": {"text": "flag"}}}),
+    "server.notice.terms_url": (
+        '[server.notice]\nterms_url = "https://f.test"',
+        "https://e.test",
+        {"server": {"notice": {"terms_url": "https://flag.test"}}},
+    ),
+    "server.notice.required": ("[server.notice]\nrequired = true", "false", {"server": {"notice": {"required": True}}}),
     "server.trusted_proxies": (
         '[server]\ntrusted_proxies = ["10.0.0.0/8"]',
         '["10.0.0.1"]',
@@ -241,6 +248,7 @@ FEW_VALUES = {
     "stage": 3,
     "policy.langchain_runtime": 2,
     "server.log_bodies": 2,
+    "server.notice.required": 2,
     "store.ledger_sync": 3,
     "store.migrate": 2,
     "telemetry.enabled": 2,

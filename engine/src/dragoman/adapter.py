@@ -386,6 +386,11 @@ class Notice(Section):
 
     text: str | None = None
     terms_url: str | None = None
+    required: bool | None = Field(
+        False,
+        description="whether the gateway refuses every call of a caller who has not accepted it; false = only the page "
+        "asks",
+    )
 
 
 class Upstream(BaseModel):

@@ -89,12 +89,24 @@ class IssuerSettings(Group):
     leeway_s: float = Field(30, ge=0, le=300, description="how far the issuer's clock may be off")
 
 
+class NoticeSettings(Group):
+    """What callers must see before they use any model of this gateway; beside what an adapter's `notice` says."""
+
+    text: str | None = Field(None, description="shown as text before the first use of any model")
+    terms_url: str | None = Field(None, description="where the terms stand; the text links to it")
+    required: bool = Field(
+        False,
+        description="whether calls of who has not accepted it are refused; false = only the page asks",
+    )
+
+
 class ServerSettings(Group):
     """What `dragoman serve` listens on, whom it lets in, and what it bears."""
 
     host: str = Field("127.0.0.1", description="address to listen on; 0.0.0.0 = every one")
     port: int = Field(8080, ge=0, le=65535, description="0 = any that is free")
     issuers: list[IssuerSettings] = Field([], description="whose tokens open it beside keys; none = keys alone")
+    notice: NoticeSettings = Field(NoticeSettings(), description="what callers accept before their first call")
     trusted_proxies: list[str] = Field(
         [], description="networks of proxies whose X-Forwarded-For is believed, for example 10.0.0.0/8"
     )

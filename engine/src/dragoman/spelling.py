@@ -13,6 +13,12 @@ _HUMP = re.compile(r"(?<=[a-z0-9])[A-Z]")
 _NESTED = ("reasoning", "response_format", "json_schema")
 
 
+def other_spelling(setting: str) -> str:
+    """Return a setting's name as it is read beside the one that is printed: ``topP`` for ``top_p``."""
+    first, *rest = setting.split("_")
+    return first + "".join(word.capitalize() for word in rest)
+
+
 def settings_in_one_spelling(settings: Mapping[str, Any], subject: str, path: str = "") -> dict[str, Any]:
     """Return settings in the spelling that is printed.
 

@@ -14,6 +14,7 @@ from dragoman.engine import DryRun, Engine
 from dragoman.events import EmbedResponse, Event, RerankResponse, Response
 from dragoman.messages import MessagesLike, ToolChoiceLike, ToolLike
 from dragoman.policy import Caller
+from dragoman.prompting import Comparison
 from dragoman.resolve import AdapterLike, Resolved
 from dragoman.templates import Values
 
@@ -139,6 +140,14 @@ class SyncEngine:
     def rerank(self, adapter: AdapterLike | None, query: str, documents: Sequence[str], **rest: Any) -> RerankResponse:
         """Put documents in order by relevance; see :meth:`dragoman.Engine.rerank`."""
         return self.run(self.engine.rerank(adapter, query, documents, **rest))
+
+    def prompt(self, name: str, variables: Values | None = None, **rest: Any) -> Response:
+        """Ask with a prompt; see :meth:`dragoman.Engine.prompt`."""
+        return self.run(self.engine.prompt(name, variables, **rest))
+
+    def compare(self, name: str, variables: Values | None = None, **rest: Any) -> list[Comparison]:
+        """Ask with every variant of a prompt; see :meth:`dragoman.Engine.compare`."""
+        return self.run(self.engine.compare(name, variables, **rest))
 
     def agent(self, agent: str | Mapping[str, Any] | AgentDocument, **rest: Any) -> SyncAgent:
         """Return an agent; see :meth:`dragoman.Engine.agent`."""

@@ -28,7 +28,7 @@ TABLE: Mapping[str, TableEntry] = MappingProxyType(
         "keys": TableEntry("dragoman.cli.keys:keys", "Make, list and revoke keys of the gateway."),
         "models": TableEntry("dragoman.cli.models:models", "List the models that can be called, read live."),
         "plugins": TableEntry("dragoman.cli.plugins:plugins", "Show the plugins that loaded and those that failed."),
-        "prompts": TableEntry("dragoman.cli.prompts:prompts", "List, show, render, run and compare prompts."),
+        "prompts": TableEntry("dragoman.cli.prompts:prompts", "List, show, render, run, compare and publish prompts."),
         "rerank": TableEntry("dragoman.cli.rerank:rerank", "Put documents in order by their relevance to a query."),
         "serve": TableEntry("dragoman.cli.serve:serve", "Serve every adapter to OpenAI's clients."),
         "secrets": TableEntry("dragoman.cli.secrets:secrets", "Show which secrets are present, never a value."),

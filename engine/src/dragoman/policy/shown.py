@@ -26,6 +26,11 @@ def shown_document(document: Mapping[str, Any], role: RoleName) -> dict[str, Any
     return {name: document[name] for name in SHOWN_MEMBERS if name in document}
 
 
+def hidden_members(document: Mapping[str, Any], role: RoleName) -> dict[str, Any]:
+    """Return the members of a document that :func:`shown_document` leaves out for a role."""
+    return {} if role == "admin" else {name: value for name, value in document.items() if name not in SHOWN_MEMBERS}
+
+
 def shown_origins(origins: Mapping[str, str], role: RoleName) -> dict[str, str]:
     """Return the origins that a role may see, of the same members as :func:`shown_document`."""
     if role == "admin":

@@ -12,6 +12,7 @@ from dragoman.prompts.document import (
     Rendered,
     Variant,
     VersionLike,
+    as_version,
     prompt_from,
     render,
 )
@@ -21,6 +22,6 @@ from dragoman.templates import Values
 
 __all__ = [
     "MAX_RENDERED_CHARS", "MAX_VARIANTS", "PROMPT", "PROMPT_VERSION", "Prompt", "PromptList", "PromptMessage",
-    "Prompts", "Published", "Rendered", "Values", "Variant", "Version", "VersionLike", "VersionList", "prompt_from",
-    "render",
+    "Prompts", "Published", "Rendered", "Values", "Variant", "Version", "VersionLike", "VersionList", "as_version",
+    "prompt_from", "render",
 ]  # fmt: skip

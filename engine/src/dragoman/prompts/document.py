@@ -19,7 +19,21 @@ MAX_RENDERED_CHARS = 1_000_000
 MAX_VARIANTS = 3
 
 #: How a version is asked for: by its number, or what the document says now, or the newest number.
-VersionLike = int | Literal["draft", "latest"]
+VersionWord = Literal["draft", "latest"]
+VersionLike = int | VersionWord
+VERSION_WORDS: tuple[VersionWord, ...] = ("draft", "latest")
+
+
+def as_version(value: Any) -> VersionLike:
+    """Return how a version is asked for, from a number or a text; raise ``ValueError`` for what asks for none."""
+    for word in VERSION_WORDS:
+        if value == word:
+            return word
+    if isinstance(value, str) and value.isascii() and value.isdecimal() and len(value) < 10:
+        value = int(value)
+    if not isinstance(value, int) or isinstance(value, bool):
+        raise ValueError("a version is a number, draft or latest")
+    return value
 
 
 class _Part(BaseModel):

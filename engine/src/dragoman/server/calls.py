@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import logging
 from collections.abc import Callable
 from types import TracebackType
@@ -17,6 +18,7 @@ from dragoman.resolve import Resolved
 from dragoman.server.auditing import audit_refusal
 from dragoman.server.exchange import ClientGoneError, Exchange
 from dragoman.server.metrics import Labels, Metrics
+from dragoman.server.notices import Notices
 from dragoman.server.refusals import Refusal, refusal_of
 from dragoman.server.state import CallRecord, State, cost_of
 
@@ -35,12 +37,12 @@ class Call:
 
     ``resolved`` is what :meth:`begin` was given; ``usage`` says what was used so far, whenever it is asked, from the
     answer's first piece on; ``sent`` what a call used at least that its client gave up before. ``part`` tells it apart
-    where one request makes several calls.
+    where one request makes several calls, ``after_s`` how long after the request's arrival it began.
     """
 
     __slots__ = (
-        "_attempts", "_caller", "_exchange", "_is_booked", "_is_gone", "_labels", "_metrics", "_operation", "_span",
-        "_state", "_telemetry", "_watcher", "first_token_s", "part", "resolved", "sent", "usage",
+        "_attempts", "_caller", "_exchange", "_is_booked", "_is_gone", "_labels", "_metrics", "_notices", "_operation",
+        "_span", "_state", "_telemetry", "after_s", "first_token_s", "part", "resolved", "sent", "usage",
     )  # fmt: skip
 
     def __init__(
@@ -51,6 +53,7 @@ class Call:
         *,
         state: State,
         metrics: Metrics,
+        notices: Notices,
         telemetry: Telemetry | None,
     ) -> None:
         self._exchange = exchange
@@ -58,16 +61,17 @@ class Call:
         self._operation: Operation = operation
         self._state = state
         self._metrics = metrics
+        self._notices = notices
         self._telemetry = telemetry
         self._span: CallSpan | None = None
         self._labels: Labels | None = None
-        self._watcher: asyncio.Task[None] | None = None
         self._is_gone = False
         self._is_booked = False
         self._attempts = 0
         self.resolved: Resolved | None = None
         self.first_token_s: float | None = None
         self.part: str | None = None
+        self.after_s = 0.0
         self.usage: Callable[[], Usage] | None = None
         self.sent: Callable[[], Usage] | None = None
 
@@ -77,8 +81,7 @@ class Call:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self._watcher is not None:
-            self._watcher.cancel()
+        self._exchange.when_gone(None)
         if error is None:
             return
         if not isinstance(error, Exception) and self.usage is None and self._attempts:
@@ -105,22 +108,25 @@ class Call:
         Args:
             resolved: The adapter with all that the caller adds.
             is_saved: Whether its name is one of the catalogue's; another one is the caller's own and no label.
+
+        Raises:
+            Refusal: It has terms that the caller must accept first.
         """
         self.resolved = resolved
         self._exchange.adapter = resolved.name
         name = (resolved.name if is_saved else None) or UNSAVED
         self._labels = (name, resolved.target.provider, self._operation)
         self._metrics.begun(self._labels)
+        self._notices.check(self._caller, resolved)
         return resolved
 
     def watch_client(self) -> None:
         """From here on, cancel the call as soon as its client goes away. The body must have been read."""
         task = asyncio.current_task()
         if task is not None:
-            self._watcher = asyncio.create_task(self._watch(task))
+            self._exchange.when_gone(functools.partial(self._leave, task))
 
-    async def _watch(self, task: asyncio.Task[object]) -> None:
-        await self._exchange.until_gone()
+    def _leave(self, task: asyncio.Task[object]) -> None:
         self._is_gone = True
         task.cancel()
 
@@ -157,24 +163,23 @@ class Call:
         if self._is_booked:
             return
         self._is_booked = True
-        if self._watcher is not None:
-            self._watcher.cancel()
+        self._exchange.when_gone(None)
         exchange, resolved, caller = self._exchange, self.resolved, self._caller
         exchange.error_code = error_code
         usage = self.usage() if self.usage is not None else NO_USAGE
         cost = cost_of(usage, resolved.adapter.pricing) if resolved is not None else None
         target = resolved.target if resolved is not None else None
-        duration_s = exchange.duration_s
+        duration_s = exchange.duration_s - self.after_s
         record = CallRecord(
             call_id=f"{exchange.request_id}.{self.part}" if self.part else exchange.request_id,
-            at=exchange.started_at,
+            at=exchange.started_at + self.after_s,
             principal=caller.name,
             operation=self._operation,
             duration_s=duration_s,
             status=status,
             key_id=caller.key_id,
             project=caller.project,
-            adapter=exchange.adapter,
+            adapter=resolved.name if resolved else exchange.adapter,
             adapter_digest=resolved.digest if resolved else None,
             upstream=resolved.upstream if resolved else None,
             provider=target.provider if target else None,

@@ -1,4 +1,4 @@
-"""One request and its answer, on ASGI's three values. What is written here is written for every door."""
+"""One request and its answer, on ASGI's values and one extension. What is written here is written for every door."""
 
 from __future__ import annotations
 
@@ -26,6 +26,8 @@ STREAM_HEADERS: list[Header] = [
     (b"x-accel-buffering", b"no"),  # proxies hold streams back otherwise
 ]
 
+#: The scope's extension that tells when the client goes away: with ASGI's own means a task per request would wait.
+WHEN_GONE = "dragoman.when_gone"
 
 #: What is kept of a body for the log.
 MAX_KEPT_BYTES = 16 * 1024
@@ -163,10 +165,9 @@ class Exchange:
             raise Refusal(400, "invalid_json", "the body must be a JSON object")
         return value
 
-    async def until_gone(self) -> None:
-        """Wait until the client has gone, or has its whole answer."""
-        while (await self._receive())["type"] != "http.disconnect":
-            pass
+    def when_gone(self, tell: Callable[[], None] | None) -> None:
+        """Call this function if the client goes away from here on; ``None`` calls nothing any more."""
+        self.scope["extensions"][WHEN_GONE](tell)
 
     # --- the answer ----------------------------------------------------------------------------------------------
 

@@ -30,6 +30,7 @@ from dragoman.server.doors.texts import embed_answer, read_embed, read_rerank, r
 from dragoman.server.exchange import STREAM_HEADERS, Bodies, ClientGoneError, Exchange, HeldBytes, Receive, Scope, Send
 from dragoman.server.logs import RequestLog, current_exchange
 from dragoman.server.metrics import CONTENT_TYPE, Metrics
+from dragoman.server.notices import Notices
 from dragoman.server.refusals import RETRY_AFTER_S, Refusal, refusal_of
 from dragoman.server.state import State
 from dragoman.server.static import is_page, send_file
@@ -73,6 +74,7 @@ class Gateway:
         self._authenticator = authenticator
         self._settings = settings
         self._telemetry = telemetry
+        self._notices = Notices(settings.notice, state.store)
         self._in_flight = 0
         self._held = HeldBytes(settings.max_held_bytes)
         #: Ids are unique without asking the system for randomness each time; nothing rests on their being secret.
@@ -170,17 +172,31 @@ class Gateway:
         if self._control is None:
             from dragoman.server.control import ControlPlane  # most processes answer models' calls alone
 
-            self._control = ControlPlane(self.engine, self.state, self._call).answer
+            self._control = ControlPlane(self.engine, self.state, self._inner_call).answer
         return self._control
 
     # --- calls ---------------------------------------------------------------------------------------------------
 
-    def _call(self, exchange: Exchange, caller: Caller, operation: Operation, part: str | None = None) -> Call:
+    def _call(self, exchange: Exchange, caller: Caller, operation: Operation) -> Call:
         if self.state.ledger.unbookable is not None:
             self.metrics.refused("unavailable")
             raise StateError(f"calls cannot be booked just now: {self.state.ledger.unbookable}")
-        call = Call(exchange, caller, operation, state=self.state, metrics=self.metrics, telemetry=self._telemetry)
-        call.part = part
+        return Call(
+            exchange,
+            caller,
+            operation,
+            state=self.state,
+            metrics=self.metrics,
+            notices=self._notices,
+            telemetry=self._telemetry,
+        )
+
+    def _inner_call(
+        self, exchange: Exchange, caller: Caller, part: str | None = None, operation: Operation = "chat"
+    ) -> Call:
+        """Return a call that the control plane makes; ``part`` tells several of one request apart."""
+        call = self._call(exchange, caller, operation)
+        call.part, call.after_s = part, exchange.duration_s if part is not None else 0.0
         return call
 
     async def _body(self, exchange: Exchange) -> dict[str, Any]:

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from typing import Any
 
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
+
+from dragoman.server.exchange import WHEN_GONE
 
 MAX_HEAD_BYTES = 64 * 1024
 HEAD_TIMEOUT_S = 20.0
@@ -94,6 +97,8 @@ class BoundedProtocol(HttpToolsProtocol):
         self._wire_bytes = 0
         self._head_timer: asyncio.TimerHandle | None = None
         self._write_timer: asyncio.TimerHandle | None = None
+        self._tell_gone: Callable[[], None] | None = None
+        self._is_gone = False
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Begin, and wait for the first byte no longer than for the next request."""
@@ -101,11 +106,22 @@ class BoundedProtocol(HttpToolsProtocol):
         self.timeout_keep_alive_task = self.loop.call_later(self.timeout_keep_alive, self.timeout_keep_alive_handler)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Stop every timer."""
+        """Stop every timer, and tell who asked for it."""
         for timer in (self._head_timer, self._write_timer, self.timeout_keep_alive_task):
             if timer is not None:
                 timer.cancel()
         super().connection_lost(exc)
+        self._is_gone = True
+        if self._tell_gone is not None:
+            self._tell_gone()
+
+    def when_gone(self, tell: Callable[[], None] | None) -> None:
+        """Call this function when the client goes away; ``None``: its answer is on the way, nobody asks any more."""
+        self._tell_gone = tell
+        if tell is not None:
+            self.flow.resume_reading()  # a long body has paused it, and who does not read hears of no end
+            if self._is_gone:
+                tell()
 
     # --- the head ------------------------------------------------------------------------------------------------
 
@@ -126,6 +142,7 @@ class BoundedProtocol(HttpToolsProtocol):
     def on_message_begin(self) -> None:
         """Begin to count a head."""
         super().on_message_begin()
+        self.scope["extensions"] = {WHEN_GONE: self.when_gone}  # type: ignore[dict-item]
         self._is_alone, self._is_fresh = self._is_fresh, False
         self._head_bytes = 0 if self._is_alone else -self._read_bytes  # most of it is another request's
         self._head_timer = self.loop.call_later(HEAD_TIMEOUT_S, self._refuse, 408)

@@ -61,6 +61,7 @@ class Refusal(Exception):  # noqa: N818  (an answer, not a fault)
         param: The field of the request that it is about.
         retry_after_s: When to try again; ``None``: the answer does not say.
         problems: Every field at fault, where there are several.
+        display: What an end user may read; ``None``: what the table below says of the code or the status.
     """
 
     def __init__(
@@ -72,6 +73,7 @@ class Refusal(Exception):  # noqa: N818  (an answer, not a fault)
         param: str | None = None,
         retry_after_s: float | None = None,
         problems: tuple[Mapping[str, Any], ...] = (),
+        display: str | None = None,
     ) -> None:
         super().__init__(message)
         self.status = status
@@ -80,6 +82,7 @@ class Refusal(Exception):  # noqa: N818  (an answer, not a fault)
         self.param = param
         self.retry_after_s = retry_after_s
         self.problems = problems
+        self.display = display
 
     def as_object(self) -> dict[str, Any]:
         """Return the member ``error`` of the answer."""
@@ -88,7 +91,7 @@ class Refusal(Exception):  # noqa: N818  (an answer, not a fault)
             "type": _TYPES.get(self.status, "server_error" if self.status >= 500 else "invalid_request_error"),
             "param": self.param,
             "code": self.code,
-            "display_message": _display(self.status, self.code),
+            "display_message": self.display or _display(self.status, self.code),
         }
         if self.problems:
             shown["problems"] = self.problems

@@ -7,6 +7,7 @@ import json
 import logging
 import os
 import re
+import sqlite3
 import subprocess
 import sys
 import threading
@@ -26,6 +27,8 @@ from dragoman.settings import Settings
 from dragoman.testing.upstream import Upstream
 
 PATIENCE_S = 30
+#: The doors that calls come in by.
+CALL = re.compile(r"/v1/(chat/completions|embeddings|rerank)|/openai/deployments/.+/(chat/completions|embeddings)")
 DRAGOMAN = (sys.executable, "-m", "dragoman.cli.main")
 
 SCRIPTED_PLUGIN = '''
@@ -170,6 +173,8 @@ class Served:
 
     def __init__(self, settings, plugins, *, no_auth=False):
         self.requests = io.BytesIO()
+        #: False in a test that loses rows on purpose.
+        self.checks_rows = True
         self.application = Application(settings, no_auth=no_auth, plugins=plugins, requests_to=self.requests)
         self._socket = _listen(settings.server.host, 0)
         self.url = f"http://127.0.0.1:{self._socket.getsockname()[1]}"
@@ -191,6 +196,18 @@ class Served:
         self._thread.join(PATIENCE_S)
         self._socket.close()
         assert not self._thread.is_alive()
+
+    def check_rows(self):
+        """Hold the ledger to one row for each call that a known caller made, whatever the test was about."""
+        database = self.application.state.database
+        if not database.is_sqlite or not self.checks_rows:
+            return
+        with contextlib.closing(sqlite3.connect(database.place)) as opened:
+            booked = [call_id for (call_id,) in opened.execute("SELECT call_id FROM dragoman_calls")]
+        lines = [json.loads(line) for line in self.requests.getvalue().splitlines()]
+        asked = [line["request_id"] for line in lines if line["principal"] and CALL.fullmatch(line["path"])]
+        inner = {line["request_id"] for line in lines if line["path"].startswith("/api/")}  # which may make several
+        assert sorted(booked) == sorted([*asked, *(one for one in booked if one.partition(".")[0] in inner)])
 
     def run(self, work):
         """Run a coroutine on the gateway's loop."""
@@ -302,6 +319,8 @@ def serving(parent, scripted):
     finally:
         for served in running:
             served.stop()
+    for served in running:
+        served.check_rows()
 
 
 class Process:

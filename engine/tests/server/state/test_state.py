@@ -28,6 +28,8 @@ async def main(url, directory):
             what, *arguments = json.loads(line)
             if what == "save":
                 say((await state.store.save("adapter", *arguments, by="worker")).number)
+            elif what == "save_as":
+                say((await state.store.save(*arguments, by="worker")).number)
             elif what == "saves":
                 for number in range(100_000):
                     say((await state.store.save("adapter", "many", {"n": number}, by="worker")).number)
@@ -161,6 +163,20 @@ async def test_an_engine_follows_what_another_process_saves(engine, attached, wo
     assert await model_of(engine, "fresh") == "m2"
     await attached.store.delete("adapter", "mine", by="alice")
     await eventually(lambda: model_is("m1"))
+
+
+async def test_an_engine_follows_prompts_that_another_process_saves(engine, attached, worker, eventually):
+    async def hears(text):
+        names = await engine.prompts.names()
+        return "fresh" in names and (await engine.prompt("fresh")).text.strip() == text
+
+    def document(text):
+        return {"variants": {"a": {"adapter": "mine", "text": text}}}
+
+    await worker.ask("save_as", "prompt", "fresh", document("one"))
+    await eventually(lambda: hears("one"))
+    await worker.ask("save_as", "prompt", "fresh", document("two"))
+    await eventually(lambda: hears("two"))
 
 
 async def names_hold(engine, name):

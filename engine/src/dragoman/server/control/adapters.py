@@ -7,14 +7,15 @@ from dataclasses import replace
 from typing import Any
 
 from dragoman.catalog import SAVED_AS, Catalog, Saved
-from dragoman.errors import AdapterNotFoundError, DragomanError, ProblemsError
+from dragoman.errors import AdapterNotFoundError, DragomanError, NotSavedError, ProblemsError
 from dragoman.merge import Layer
-from dragoman.policy import shown_document, shown_origins
+from dragoman.policy import hidden_members, shown_document, shown_origins
 from dragoman.resolve import Resolved
 from dragoman.server.control.routes import Answer, Asked, Route
 from dragoman.server.control.saved import Kind
 from dragoman.server.doors.models import list_models
 from dragoman.server.refusals import Refusal
+from dragoman.server.state import Revision
 from dragoman.server.state.store import ADAPTER
 from dragoman.spelling import in_one_spelling
 
@@ -35,9 +36,12 @@ async def _show(asked: Asked) -> Answer:
     entry = (await asked.engine.catalog()).find(asked.path["name"])
     revision = KIND.current(asked, entry.name)
     shown: dict[str, Any] = {"name": entry.name, **_effective(resolved, asked)}
-    if asked.caller.role == "admin":
-        layers = [{"origin": layer.origin, "document": layer.document} for layer in entry.layers]
-        shown.update(source=entry.source, layers=layers)
+    role = asked.caller.role
+    shown["layers"] = [
+        {"origin": layer.origin, "document": shown_document(layer.document, role)} for layer in entry.layers
+    ]
+    if role == "admin":
+        shown["source"] = entry.source
     if revision is not None:
         shown["revision"] = KIND.revision(revision, asked, document=False)
     return Answer(shown, etag=revision.etag if revision else None)
@@ -74,6 +78,23 @@ async def _dry_run(asked: Asked) -> Answer:
 async def _admit(asked: Asked, name: str) -> None:
     if not asked.caller.may_use(name):
         raise AdapterNotFoundError(f"there is no adapter {name!r}, or you may not use it")
+
+
+def as_saved(asked: Asked, name: str, document: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what would be saved where a caller sends a document, as far as this process knows."""
+    return _with_hidden(KIND.current(asked, name), asked, document)
+
+
+async def _taken(asked: Asked, name: str, document: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return what is saved where a caller sends a document: what they may not see of the one before stays."""
+    try:
+        return _with_hidden(await asked.state.store.get(ADAPTER, name), asked, document)
+    except NotSavedError:
+        return document
+
+
+def _with_hidden(current: Revision | None, asked: Asked, document: Mapping[str, Any]) -> dict[str, Any]:
+    return {**(hidden_members(current.document, asked.caller.role) if current else {}), **document}
 
 
 async def _judge(asked: Asked, name: str, document: Mapping[str, Any] | None) -> Mapping[str, Any] | None:
@@ -142,6 +163,7 @@ KIND = Kind(
     document=_DOCUMENT,
     admit=_admit,
     judge=_judge,
+    taken=_taken,
     shown=shown_document,
     routes=_ROUTES,
 )

@@ -115,11 +115,19 @@ def _problem(catalog: Catalog, plugins: Plugins, name: str) -> str | None:
 
 
 async def _refuse_in_use(asked: Asked, name: str) -> None:
-    for prompt in (await asked.engine.prompts.list()).prompts:
-        for variant, one in prompt.variants.items():
-            if one.inference.get("configuration") == name:
-                problem = Problem("", f"the prompt {prompt.name} uses it in its variant {variant}", "change that first")
-                raise DocumentError(f"inference configuration {name}", [problem])
+    prompts = (await asked.engine.prompts.list()).prompts
+    agents = (await asked.engine.agents.list()).agents
+    users = [
+        *(f"the prompt {p.name}" for p in prompts if any(_uses(v.inference, name) for v in p.variants.values())),
+        *(f"the agent {agent.name}" for agent in agents if agent.inference.configuration == name),
+    ]
+    if users:
+        problem = Problem("", f"{', '.join(users)} would lose it", "change that first")
+        raise DocumentError(f"inference configuration {name}", [problem])
+
+
+def _uses(settings: Mapping[str, Any], name: str) -> bool:
+    return settings.get("configuration") == name
 
 
 def _shown(document: Mapping[str, Any], role: RoleName) -> dict[str, Any]:

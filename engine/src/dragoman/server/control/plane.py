@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import gzip
 import re
 from collections.abc import Callable
 from functools import partial
@@ -24,9 +26,13 @@ from dragoman.server.control.saved import routes_of
 from dragoman.server.exchange import JSON, Exchange
 from dragoman.server.refusals import Refusal
 from dragoman.server.state import State
+from dragoman.server.static import takes_gzip
 
 MAX_BODY_BYTES = 2 * 1024 * 1024
 BODY_TIMEOUT_S = 30
+#: Answers of the control API that are longer go compressed to clients that take it, such as the page's schemas.
+MIN_COMPRESSED_BYTES = 8 * 1024
+GZIP_LEVEL = 4
 
 
 class ControlPlane:
@@ -61,7 +67,7 @@ class ControlPlane:
             path=path,
             query=dict(parse_qsl(exchange.scope["query_string"].decode("latin-1"), max_num_fields=50)),
             body=await _body(exchange, route),
-            call=partial(self._call, exchange, caller, "chat"),
+            call=partial(self._call, exchange, caller),
             if_match=_header(exchange, b"if-match"),
             if_none_match=_header(exchange, b"if-none-match"),
         )
@@ -70,8 +76,15 @@ class ControlPlane:
         except PolicyError as error:
             await audit_refusal(self._state, caller, error, action=route.action, request_id=exchange.request_id)
             raise
-        headers = [JSON, *([(b"etag", etag.encode())] if etag else [])]
-        await exchange.answer(status, orjson.dumps(body, default=str), headers)
+        headers = [JSON, (b"cache-control", b"no-store"), *([(b"etag", etag.encode())] if etag else [])]
+        if etag is not None and exchange.method == "GET" and asked.if_none_match == etag:
+            await exchange.answer(304, b"", headers)
+            return
+        data = orjson.dumps(body, default=str)
+        if len(data) > MIN_COMPRESSED_BYTES and takes_gzip(exchange):
+            data = await asyncio.to_thread(gzip.compress, data, GZIP_LEVEL)
+            headers.append((b"content-encoding", b"gzip"))
+        await exchange.answer(status, data, headers)
 
     def _find(self, exchange: Exchange) -> tuple[Route, dict[str, str]]:
         is_known = False

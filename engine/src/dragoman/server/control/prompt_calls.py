@@ -9,7 +9,7 @@ from typing import Any
 from dragoman.catalog import Catalog
 from dragoman.errors import AdapterNotFoundError, DocumentNotFoundError
 from dragoman.prompting import PromptAsked, each_variant, measure
-from dragoman.prompts import Prompt, Variant, VersionLike, render
+from dragoman.prompts import Prompt, Variant, VersionLike, as_version, render
 from dragoman.server.control.routes import Answer, Asked, Route
 from dragoman.server.doors.chat_answer import chat_answer
 from dragoman.server.refusals import Refusal
@@ -139,13 +139,11 @@ async def _wanted(asked: Asked) -> PromptAsked:
 
 
 def version_of(value: Any) -> VersionLike:
-    if value in ("draft", "latest"):
-        return value  # type: ignore[no-any-return]
-    if isinstance(value, str) and value.isascii() and value.isdecimal() and len(value) < 10:
-        value = int(value)
-    if not isinstance(value, int) or isinstance(value, bool):
-        raise Refusal(422, "invalid_body", "version is a number, draft or latest", param="version")
-    return value
+    """Return the version that a request asks for."""
+    try:
+        return as_version(value)
+    except ValueError as error:
+        raise Refusal(422, "invalid_body", str(error), param="version") from None
 
 
 _VERSION = {"type": ["integer", "string"], "description": "a number, draft or latest; absent = the prompt's default"}

@@ -27,7 +27,7 @@ class Asked:
         query: The query's parameters.
         body: The body's object; empty where there is none.
         call: Makes a call out of this request, to be used as a context around it: it is booked, whatever becomes of it.
-            Its argument tells several calls of one request apart.
+            Its arguments are what tells several calls of one request apart, and the operation where it is not chat.
         if_match: The header ``If-Match``; ``None`` where it is absent. ``if_none_match`` likewise.
     """
 
@@ -38,7 +38,7 @@ class Asked:
     path: Mapping[str, str]
     query: Mapping[str, str]
     body: Mapping[str, Any]
-    call: Callable[[str | None], Call]
+    call: Callable[..., Call]
     if_match: str | None
     if_none_match: str | None
 

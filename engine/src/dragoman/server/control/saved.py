@@ -31,6 +31,7 @@ class Kind:
         judge: Raises where the caller may not save this document under this name, or it does not hold; ``None`` as
             document: where they may not delete it. Returns the document as it is saved.
         shown: What a role may see of a document.
+        taken: What a document that is sent to be saved becomes before it is judged; as it is unless given.
         routes: The operations that this kind alone has.
     """
 
@@ -42,6 +43,7 @@ class Kind:
     admit: Callable[[Asked, str], Awaitable[None]]
     judge: Callable[[Asked, str, Mapping[str, Any] | None], Awaitable[Mapping[str, Any] | None]]
     shown: Callable[[Mapping[str, Any], RoleName], dict[str, Any]]
+    taken: Callable[[Asked, str, Mapping[str, Any]], Awaitable[Mapping[str, Any]]] | None = None
     routes: tuple[Route, ...] = field(default=())
 
     def current(self, asked: Asked, name: str) -> Revision | None:
@@ -98,7 +100,9 @@ def routes_of(kind: Kind) -> tuple[Route, ...]:
 
 async def _save(kind: Kind, asked: Asked) -> Answer:
     name = await _admitted(kind, asked)
-    document = await kind.judge(asked, name, asked.mapping("document")) or {}
+    sent: Mapping[str, Any] = asked.mapping("document")
+    taken = await kind.taken(asked, name, sent) if kind.taken else sent
+    document = await kind.judge(asked, name, taken) or {}
     revision = await asked.state.store.save(
         kind.name, name, document, by=asked.actor, reason=asked.reason, expected=expected_revision(asked)
     )

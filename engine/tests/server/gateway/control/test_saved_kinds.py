@@ -222,7 +222,7 @@ def test_a_configuration_in_use_is_not_deleted(admin):
     prompt = save(admin, "greeting", {"variants": {"one": variant}})
     tag = {"if-match": made.headers["etag"]}
     refused = admin.delete("/api/inference/fresh", headers=tag)
-    assert "the prompt greeting uses it" in refused.json()["error"]["message"]
+    assert "the prompt greeting would lose it" in refused.json()["error"]["message"]
     admin.delete("/api/prompts/greeting", headers={"if-match": prompt.headers["etag"]})
     over = {"document": {"inference": {"configuration": "fresh"}}}
     admin.put("/api/adapters/model", json=over, headers=NEW)
