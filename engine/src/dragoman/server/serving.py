@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import gc
 import logging
 import socket
@@ -146,5 +147,7 @@ def _listen(host: str, port: int) -> socket.socket:
         listening.set_inheritable(True)
     except OSError as error:
         reason = error.strerror or str(error)
-        raise SettingsError(f"cannot listen on {host}:{port}: {reason}", hint="choose another --port") from None
+        is_the_port = error.errno in (errno.EADDRINUSE, errno.EACCES)
+        hint = "choose another --port" if is_the_port else "choose another --host: an address of this machine"
+        raise SettingsError(f"cannot listen on {host}:{port}: {reason}", hint=hint) from None
     return listening
