@@ -73,6 +73,13 @@ class Scripted(Session):
             name, _, rest = word.partition(":")
             if name == "!think":
                 yield ReasoningDelta(rest)
+            elif name == "!sign":
+                yield ReasoningDelta("", rest)
+            elif name == "!seal":
+                yield ReasoningDelta("", None, rest)
+            elif name == "!thought":
+                thought = [p for m in request.messages for p in m.parts if type(p).__name__ == "Reasoning"]
+                yield TextDelta(json.dumps([[p.text, p.signature, p.redacted] for p in thought]))
             elif name == "!refuse":
                 yield RefusalDelta("I would rather not.")
                 reason = "refusal"

@@ -35,7 +35,7 @@ async def _make_key(asked: Asked) -> Answer:
 
 
 async def _revoke_key(asked: Asked) -> Answer:
-    return Answer(_key(await asked.state.keys.revoke(asked.path["id"], by=asked.actor, reason=asked.text("reason"))))
+    return Answer(_key(await asked.state.keys.revoke(asked.path["id"], by=asked.actor, reason=asked.reason)))
 
 
 async def _usage(asked: Asked) -> Answer:

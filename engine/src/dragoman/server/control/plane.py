@@ -8,7 +8,7 @@ import re
 from collections.abc import Callable
 from functools import partial
 from importlib.metadata import version
-from urllib.parse import parse_qsl
+from urllib.parse import parse_qsl, unquote
 
 import orjson
 
@@ -30,6 +30,8 @@ from dragoman.server.static import takes_gzip
 
 MAX_BODY_BYTES = 2 * 1024 * 1024
 BODY_TIMEOUT_S = 30
+#: Stands for a slash inside a part of an address while it is taken apart; no address has this character by itself.
+_SLASH = "\ue000"
 #: Answers of the control API that are longer go compressed to clients that take it, such as the page's schemas.
 MIN_COMPRESSED_BYTES = 8 * 1024
 GZIP_LEVEL = 4
@@ -89,11 +91,11 @@ class ControlPlane:
         await exchange.answer(status, data, headers)
 
     def _find(self, exchange: Exchange) -> tuple[Route, dict[str, str]]:
-        is_known = False
+        is_known, path = False, _path(exchange)
         for pattern, route in self._patterns:
-            found = pattern.fullmatch(exchange.path)
+            found = pattern.fullmatch(path)
             if found is not None and route.method == exchange.method:
-                return route, found.groupdict()
+                return route, {name: part.replace(_SLASH, "/") for name, part in found.groupdict().items()}
             is_known = is_known or found is not None
         if is_known:
             raise Refusal(405, "method_not_allowed", f"{exchange.method} is not answered here")
@@ -110,6 +112,14 @@ async def _body(exchange: Exchange, route: Route) -> dict[str, object]:
     if route.body is None and announced == b"0" and b"transfer-encoding" not in exchange.headers:
         return {}
     return await exchange.json_object(MAX_BODY_BYTES, BODY_TIMEOUT_S)
+
+
+def _path(exchange: Exchange) -> str:
+    """Return the address's path, in which ``%2F`` is a slash of a name and parts nothing: aliases may hold some."""
+    raw: bytes = exchange.scope.get("raw_path") or b""
+    if b"%2f" not in raw.lower():
+        return exchange.path
+    return "/".join(unquote(part).replace("/", _SLASH) for part in raw.decode("ascii").split("/"))
 
 
 def _header(exchange: Exchange, name: bytes) -> str | None:

@@ -50,6 +50,12 @@ class Asked:
         """Who does it, for the audit log."""
         return Actor(self.caller.name, self.caller.key_id, self.request_id)
 
+    @property
+    def reason(self) -> str | None:
+        """Why, in the words of whoever asks, without any secret that is known."""
+        given = self.text("reason")
+        return None if given is None else self.engine.secrets.redact(given)
+
     def text(self, name: str, *, needed: bool = False) -> str | None:
         """Return a member of the body that is text."""
         value = self.body.get(name)

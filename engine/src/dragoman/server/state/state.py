@@ -32,13 +32,13 @@ class State:
     connections nor journals survive a fork.
     """
 
-    def __init__(self, settings: Settings, database: Database) -> None:
+    def __init__(self, settings: Settings, database: Database, secrets: SecretStore | None = None) -> None:
         self.settings = settings
         self.database = database
         self.changes = Changes(database)
         self.store = Store(database, self.changes)
         self.keys = Keys(database, self.changes)
-        self.audit = Audit(database)
+        self.audit = Audit(database, secrets.redact if secrets else str)
         self.ledger = Ledger(database, settings.locate(settings.store.directory) / JOURNAL_FOLDER, settings.store)
         self.retention = Retention(database, self.audit, settings.store.ledger_days, settings.store.audit_days)
         self._saved: SavedDocuments | None = None
@@ -61,7 +61,7 @@ class State:
         """
         url = await locate_database(settings, secrets)
         database = Database(url, pool_size=settings.store.pool_size)
-        state = cls(settings, database)
+        state = cls(settings, database, secrets)
         try:
             await state._prepare()
             if serve:

@@ -66,6 +66,32 @@ def test_an_adapter_is_saved_used_changed_rolled_back_and_deleted(admin):
     assert actions[:4] == ["adapter.delete", "adapter.roll_back", "adapter.save", "adapter.save"]
 
 
+def test_if_match_with_a_star_means_whatever_is_saved(admin):
+    star = {"if-match": "*"}
+    assert admin.put("/api/adapters/fresh", json={"document": NEW}, headers=star).status_code == 412
+    assert admin.put("/api/adapters/fresh", json={"document": NEW}, headers={"if-none-match": "*"}).status_code == 201
+    for number in (2, 3):
+        assert admin.put("/api/adapters/fresh", json={"document": NEW}, headers=star).json()["number"] == number
+    assert admin.post("/api/adapters/fresh/roll-back", json={"revision": 1}, headers=star).status_code == 200
+    assert admin.delete("/api/adapters/fresh", headers=star).status_code == 200
+    assert admin.delete("/api/adapters/fresh", headers=star).status_code == 412
+
+
+def test_an_alias_with_a_slash_is_one_part_of_an_address(admin):
+    for written in ("a%2Fb", "a%2fb"):
+        assert admin.get(f"/api/adapters/{written}").json()["name"] == "model"
+    assert admin.get("/api/adapters/a/b").status_code == 404
+    assert admin.get("/api/adapters/a%2Fb/revisions").json()["error"]["code"] == "not_saved"
+
+
+@pytest.mark.parametrize("path", ["/api/adapters/fresh/revisions", "/api/nothing", "/v2/models"])
+def test_what_is_not_there_is_told_in_words_for_everybody(admin, path):
+    error = admin.get(path).json()["error"]
+    assert error["code"] in ("not_saved", "unknown_url")
+    assert "model" not in error["display_message"]
+    assert error["display_message"].endswith(".")
+
+
 @pytest.mark.parametrize(
     ("headers", "status"), [({}, 428), ({"if-match": "nonsense"}, 412), ({"if-match": '"7-abc"'}, 412)]
 )
