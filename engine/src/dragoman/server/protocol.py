@@ -8,7 +8,7 @@ from typing import Any
 
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
-from dragoman.server.exchange import WHEN_GONE
+from dragoman.server.exchange import CONNECTION
 
 MAX_HEAD_BYTES = 64 * 1024
 HEAD_TIMEOUT_S = 20.0
@@ -90,6 +90,11 @@ class BoundedProtocol(HttpToolsProtocol):
         if self._tell_gone is not None:
             self._tell_gone()
 
+    @property
+    def has_whole_request(self) -> bool:
+        """Whether the last byte of the request that is answered is there."""
+        return not self.cycle.more_body
+
     def when_gone(self, tell: Callable[[], None] | None) -> None:
         """Call this function when the client goes away; ``None``: its answer is on the way, nobody asks any more."""
         self._tell_gone = tell
@@ -107,19 +112,21 @@ class BoundedProtocol(HttpToolsProtocol):
             self._head_bytes += len(data)
             if self._head_bytes > MAX_HEAD_BYTES:
                 self._refuse_head(431)
+            elif self._head_timer is None:  # most heads come whole, and need none
+                self._head_timer = self.loop.call_later(HEAD_TIMEOUT_S, self._refuse_head, 408)
 
     def on_message_begin(self) -> None:
         """Begin to count a head."""
         super().on_message_begin()
-        self.scope["extensions"] = {WHEN_GONE: self.when_gone}  # type: ignore[dict-item]
+        self.scope["extensions"] = {CONNECTION: self}  # type: ignore[dict-item]
         self._head_bytes = 0
-        self._head_timer = self.loop.call_later(HEAD_TIMEOUT_S, self._refuse_head, 408)
 
     def on_headers_complete(self) -> None:
         """Stop counting."""
         self._head_bytes = None
         if self._head_timer is not None:
             self._head_timer.cancel()
+            self._head_timer = None
         super().on_headers_complete()
 
     def _refuse_head(self, status: int) -> None:
