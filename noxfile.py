@@ -19,7 +19,9 @@ nox.options.error_on_external_run = True
 nox.options.sessions = ["lint", "types", "floors", "tests", "browser", "plugins", "build"]
 
 ENGINE = Path("engine")
-ENGINE_WITH_ALL = "./engine[langchain,postgresql,server,telemetry,testing]"
+ENGINE_WITH_ALL = "./engine[agents,langchain,postgresql,server,telemetry,testing]"
+# The tests start hundreds of processes: each would compile all that it imports, were that forbidden to be kept.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 PLUGINS = {path.parent.name: path.parent for path in sorted(Path("plugins").glob("*/pyproject.toml"))}
 SOURCES = [str(folder / "src") for folder in (ENGINE, *PLUGINS.values())]
 TOOLS = nox.project.load_toml("pyproject.toml")

@@ -1,6 +1,7 @@
 """Documents on disk: YAML, JSON and TOML say the same, and a round trip loses nothing."""
 
 import pytest
+import yaml
 from dragoman.documents import parse_document, read_document, write_document
 from dragoman.errors import DocumentError
 from hypothesis import given
@@ -21,6 +22,12 @@ DOCUMENTS = st.dictionaries(st.text(max_size=8), JSON, max_size=4)
 @given(document=DOCUMENTS)
 def test_a_round_trip_loses_nothing(suffix, document):
     assert parse_document(write_document(document, suffix), suffix, "document") == document
+
+
+@given(document=st.dictionaries(TEXTS, TEXTS | st.sampled_from(["OFF", "y", "0777", "12:30", "-1_0:59.5", "0o17"])))
+def test_readers_of_yaml_1_1_such_as_cloudformation_see_the_same_text(document):
+    text = write_document(document, ".yaml")
+    assert yaml.safe_load(text) == document
 
 
 def test_toml_says_the_same_as_yaml():

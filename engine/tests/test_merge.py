@@ -104,6 +104,12 @@ def test_another_tag_replaces_the_whole_member(tag):
     }
 
 
+def test_a_tag_of_any_name_says_nothing_about_the_others():
+    assert apply_patch({"tags": {"type": "a", "team": "b"}}, {"tags": {"type": "c"}}) == {
+        "tags": {"type": "c", "team": "b"}
+    }
+
+
 @pytest.mark.parametrize(
     "path", [("inference", "response_format", "json_schema", "schema"), ("mapping", "request")], ids=dotted
 )

@@ -94,6 +94,16 @@ async def test_what_is_not_there_names_what_is(engine):
         ("{colour: red, variants: {a: {text: Hi}}}", "colour"),
         ("{name: other, variants: {a: {text: Hi}}}", "is not the file's name"),
         ("variants: [", "is not YAML"),
+        ("variants: {a: {messages: [{role: assistant, content: Hi}]}}", "at least one message of the user"),
+        ("variants: {a: {messages: [{role: user, content: Hi}, {role: user, content: Hi}]}}", "take turns"),
+        (
+            "variants: {a: {text: Hi, inference: {topP: 0.1, top_p: 0.2}}}",
+            "variants.a.inference: top_p: is given twice",
+        ),
+        ("variants: {a: {text: Hi, tool_choice: required}}", "there are no tools"),
+        ("variants: {a: {text: Hi, tool_choice: search, tools: [{name: find}]}}", "auto, none, required, find"),
+        ("variants: {a: {text: Hi, base_model: m}}", "there is no model"),
+        ("{default_version: newest, variants: {a: {text: Hi}}}", "default_version"),
     ],
 )
 async def test_a_document_that_does_not_hold_is_listed_with_its_reason(engine, folder, text, said):
@@ -116,3 +126,10 @@ async def test_without_a_folder_there_are_none(echo_plugin):
         assert (await engine.prompts.list()).prompts == []
         with pytest.raises(MessageError, match="their folder is not set"):
             await engine.prompts.get("greeting")
+
+
+async def test_a_value_that_stands_there_often_is_counted_before_it_is_put_in(engine, folder):
+    text = "{{x}}" * 100_000
+    (folder / "often.yaml").write_text(f"variants: {{a: {{text: '{text}', adapter: echo}}}}", encoding="utf-8")
+    with pytest.raises(MessageError, match="is longer than"):  # and not: 100 GB
+        await engine.prompt("often", {"x": "y" * 1_000_000})

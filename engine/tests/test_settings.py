@@ -150,6 +150,7 @@ WRITTEN: dict[str, tuple[str, str, dict[str, Any]]] = {
     "adapters_directory": ('adapters_directory = "f"', "e", {"adapters_directory": Path("flag")}),
     "inference_directory": ('inference_directory = "f"', "e", {"inference_directory": "flag"}),
     "prompts_directory": ('prompts_directory = "f"', "e", {"prompts_directory": "flag"}),
+    "agents_directory": ('agents_directory = "f"', "e", {"agents_directory": "flag"}),
     "connections": (
         '[connections.bedrock]\nregion = "f"',
         '{"bedrock": {"region": "e"}}',
@@ -202,12 +203,24 @@ WRITTEN: dict[str, tuple[str, str, dict[str, Any]]] = {
         '[{"issuer": "e", "jwks_url": "https://i.test", "audience": ["a"]}]',
         {"server": {"issuers": [{"issuer": "flag", "jwks_url": "https://i.test", "audience": ["a"]}]}},
     ),
+    "server.notice.text": ('[server.notice]\ntext = "f"', "e", {"server": {"notice": {"text": "flag"}}}),
+    "server.notice.terms_url": (
+        '[server.notice]\nterms_url = "https://f.test"',
+        "https://e.test",
+        {"server": {"notice": {"terms_url": "https://flag.test"}}},
+    ),
+    "server.notice.required": ("[server.notice]\nrequired = true", "false", {"server": {"notice": {"required": True}}}),
     "server.trusted_proxies": (
         '[server]\ntrusted_proxies = ["10.0.0.0/8"]',
         '["10.0.0.1"]',
         {"server": {"trusted_proxies": ["::1"]}},
     ),
     "server.max_body_bytes": ("[server]\nmax_body_bytes = 2000", "2001", {"server": {"max_body_bytes": 2002}}),
+    "server.max_held_bytes": (
+        "[server]\nmax_held_bytes = 40000000",
+        "40000001",
+        {"server": {"max_held_bytes": 40000002}},
+    ),
     "server.max_concurrency": ("[server]\nmax_concurrency = 10", "11", {"server": {"max_concurrency": 12}}),
     "server.body_timeout_s": ("[server]\nbody_timeout_s = 1", "2", {"server": {"body_timeout_s": 3}}),
     "server.write_timeout_s": ("[server]\nwrite_timeout_s = 1", "2", {"server": {"write_timeout_s": 3}}),
@@ -226,6 +239,8 @@ WRITTEN: dict[str, tuple[str, str, dict[str, Any]]] = {
     "store.pool_size": ("[store]\npool_size = 1", "2", {"store": {"pool_size": 3}}),
     "store.ledger_interval_s": ("[store]\nledger_interval_s = 1", "2", {"store": {"ledger_interval_s": 3}}),
     "store.ledger_sync": ('[store]\nledger_sync = "off"', "always", {"store": {"ledger_sync": "batch"}}),
+    "store.ledger_days": ("[store]\nledger_days = 1", "2", {"store": {"ledger_days": 3}}),
+    "store.audit_days": ("[store]\naudit_days = 1", "2", {"store": {"audit_days": 3}}),
 }
 
 #: Settings with fewer values than there are places to write one.
@@ -233,6 +248,7 @@ FEW_VALUES = {
     "stage": 3,
     "policy.langchain_runtime": 2,
     "server.log_bodies": 2,
+    "server.notice.required": 2,
     "store.ledger_sync": 3,
     "store.migrate": 2,
     "telemetry.enabled": 2,

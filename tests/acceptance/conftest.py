@@ -29,6 +29,7 @@ ADAPTERS = {
         provider: openai-compatible
         operation: embed
         model: vectors-scripted
+        aliases: [text-embedding-3-small]
         connection: {{base_url: "{upstream}/v1"}}
         """,
 }

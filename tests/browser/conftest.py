@@ -34,8 +34,25 @@ ADAPTERS = {
         connection: {site: south}
         notice: {text: "Be <b>kind</b> to it.", terms_url: "https://example.com/terms"}
         """,
+    "acme-strict": """
+        title: With terms for every door
+        provider: acme
+        model: voice-3
+        connection: {site: south}
+        notice: {text: "<img src=x onerror=alert(1)> Be quiet.", required: true}
+        """,
+    "acme-rows": """
+        title: With lists and maps
+        provider: acme
+        model: voice-4
+        connection:
+          site: east
+          passes: [{gate: outer, code: a}, {gate: inner}]
+          mirrors: {far: {share: 2}}
+        """,
     "markup": """
         title: "<img src=x onerror=alert(1)><b>bold</b>"
+        aliases: ["<b>alias</b>"]
         provider: acme
         model: "<script>alert(1)</script>"
         connection: {site: "<i>here</i>"}
@@ -135,9 +152,9 @@ def serve(tmp_path_factory, acme):
         logging.getLogger(name).setLevel(logging.WARNING)
     with ExitStack() as running:
 
-        def start(*, no_auth=False, **settings):
+        def start(*, no_auth=False, server=None, **settings):
             folder = _folder(tmp_path_factory.mktemp("deployment") / "config")
-            loaded = Settings.load(folder, server={"grace_s": 2}, **settings)
+            loaded = Settings.load(folder, server={"grace_s": 2, **(server or {})}, **settings)
             return running.enter_context(Served(loaded, no_auth=no_auth))
 
         yield start
@@ -181,6 +198,19 @@ class Tab:
         self.page.locator(f'main[data-view="{view}"] h1').wait_for()
         return self.page
 
+    def sign_in(self, credential):
+        """Sign in with a key or a token, and see that it is left nowhere."""
+        page = self.page
+        if not page.url.startswith(self.url):
+            page.goto(self.url)
+        page.get_by_label("Key or token").fill(credential)
+        page.get_by_role("button", name="Sign in").click()
+        page.get_by_role("button", name="Sign out").wait_for()
+        assert credential not in page.url
+        assert credential not in page.evaluate("JSON.stringify(localStorage)")
+        assert not any(credential in url for url in self.asked)
+        return page
+
     def outside(self):
         return [url for url in self.asked if not url.startswith((self.url, "data:", "blob:"))]
 
@@ -206,6 +236,31 @@ def new_tab(browser):
         said = [text for text in tab.said if not (tab.allows_refusals and "Failed to load resource" in text)]
         assert said == []
         assert tab.outside() == []
+
+
+@pytest.fixture(scope="package")
+def stages(serve, browser):
+    """A gateway in each stage, started when it is asked for."""
+    started = {}
+
+    def at(stage):
+        if stage not in started:
+            started[stage] = serve(stage=stage)
+        return started[stage]
+
+    return at
+
+
+@pytest.fixture
+def keyed(new_tab, stages):
+    """Sign in with a key of a role at the gateway of a stage."""
+
+    def sign_in(stage, role, **options):
+        tab = new_tab(stages(stage), refusals=True, **options)
+        tab.sign_in(stages(stage).key(f"{role} at {stage}", role))
+        return tab
+
+    return sign_in
 
 
 @pytest.fixture

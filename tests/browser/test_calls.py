@@ -4,10 +4,7 @@ import json
 
 from playwright.sync_api import expect
 
-
-def send(page, text):
-    page.get_by_label("Message").fill(text)
-    page.get_by_role("button", name="Send").click()
+from .steps import send
 
 
 def test_an_answer_comes_with_its_figures_and_raw_events(tab):

@@ -3,8 +3,9 @@
 import json
 import re
 
-import pytest
 from playwright.sync_api import expect
+
+from .steps import ask, choose, complete, document, row
 
 GALILEO = {
     "name": "custom:llama <b>chat</b>",
@@ -23,32 +24,6 @@ GALILEO = {
         }
     },
 }
-
-
-def row(page, path):
-    return page.locator(f'[data-path="{path}"]')
-
-
-def complete(page):
-    expect(page.locator("#verdict")).to_have_text("complete: can be called")
-
-
-def document(page):
-    page.get_by_role("tab", name="Document").click()
-    page.get_by_label("Format", exact=True).select_option("json")
-    box = page.get_by_label("The document as text")
-    expect(box).to_have_value(re.compile(r"^\{"))
-    return json.loads(box.input_value())
-
-
-def ask(page, text):
-    page.get_by_role("tab", name="Try it").click()
-    page.get_by_label("Message").fill(text)
-    page.get_by_role("button", name="Send").click()
-
-
-def choose(page, action):
-    page.get_by_label("More actions").select_option(action)
 
 
 def test_from_an_empty_field_to_an_answer_of_a_custom_model(tab):
@@ -237,54 +212,3 @@ def test_a_link_carries_the_document_and_never_a_secret(new_tab, gateway):
     expect(row(page, "inference.volume")).to_contain_text("inherited: 4")
     choose(page, "share")
     expect(page.get_by_text("A link must hold no secret")).to_be_visible()
-
-
-@pytest.mark.parametrize(
-    ("stage", "role", "path", "reason"),
-    [
-        ("prod", "admin", "connection.site", "locked: may be changed by role admin in stage dev only"),
-        ("dev", "developer", "connection.site", "locked: may be changed by role admin only"),
-        ("dev", "developer", "inference.volume", None),
-    ],
-)
-def test_fields_that_role_or_stage_forbid_are_locked_with_the_reason(keyed, stage, role, path, reason):
-    page = keyed(stage, role).open("edit/acme-voice")
-    field = row(page, path)
-    if reason is None:
-        expect(field.get_by_role("textbox")).to_be_enabled()
-        return
-    expect(field).to_contain_text(reason)
-    expect(field.get_by_role("textbox")).to_be_disabled()
-
-
-@pytest.fixture(scope="package")
-def stages(serve, browser):
-    return {stage: serve(stage=stage) for stage in ("dev", "prod")}
-
-
-@pytest.fixture
-def keyed(new_tab, stages):
-    """Sign in with a key of a role at the gateway of a stage."""
-
-    def sign_in(stage, role):
-        tab = new_tab(stages[stage], refusals=True)
-        key = stages[stage].key(f"{role} at {stage}", role)
-        tab.page.goto(tab.url)
-        tab.page.get_by_label("Key or token").fill(key)
-        tab.page.get_by_role("button", name="Sign in").click()
-        tab.page.get_by_role("heading", name="Models").wait_for()
-        assert key not in tab.page.url
-        assert key not in tab.page.evaluate("JSON.stringify(localStorage)")
-        assert not any(key in url for url in tab.asked)
-        return tab
-
-    return sign_in
-
-
-def test_a_wrong_key_says_what_to_do(new_tab, stages):
-    page = new_tab(stages["dev"], refusals=True).page
-    page.goto(stages["dev"].url)
-    page.get_by_label("Key or token").fill("drg_wrong")
-    page.get_by_role("button", name="Sign in").click()
-    expect(page.get_by_role("alert")).to_contain_text("the key is not known here")
-    expect(page.get_by_role("alert")).to_contain_text("Sign in again")

@@ -27,6 +27,11 @@ NAME_PATTERN = re.compile(r"[a-z0-9][a-z0-9._-]*\Z")
 #: Members that belong to one document and are never inherited from a base.
 IDENTITY_MEMBERS = ("version", "name", "aliases", "title", "base")
 
+#: A tag's key, as the clouds take them for cost allocation: 1 to 128 characters, without blanks at the ends.
+TAG_KEY_PATTERN = re.compile(r"(?! )[\w .:/=+@-]{1,128}(?<! )")
+_LONGEST_TAG_VALUE = 256
+_MOST_TAGS = 200
+
 Decimalish = Annotated[str, BeforeValidator(lambda v: str(v) if isinstance(v, int | float) else v)]
 
 
@@ -121,6 +126,38 @@ class Inference(InferenceSettings):
     @classmethod
     def _one_or_many(cls, value: Any) -> Any:
         return [value] if isinstance(value, str) else value
+
+
+#: Our setting, below ``inference`` -> the names that endpoints give it, as :func:`plain_setting` writes them.
+SETTING_NAMES: Mapping[str, frozenset[str]] = {
+    "temperature": frozenset({"temperature", "temp"}),
+    "top_p": frozenset({"topp", "p"}),
+    "top_k": frozenset({"topk", "k"}),
+    "max_tokens": frozenset(
+        {
+            "maxtokens", "maxnewtokens", "maxlength", "maxlen", "maxtokencount", "maxgenlen", "maxoutputtokens",
+            "maxcompletiontokens", "maxtokenstosample", "npredict", "numpredict", "maxgeneratedtokens",
+        }
+    ),
+    "stop_sequences": frozenset({"stop", "stopsequences", "stopwords", "stopstrings"}),
+    "seed": frozenset({"seed", "randomseed"}),
+    "presence_penalty": frozenset({"presencepenalty"}),
+    "frequency_penalty": frozenset({"frequencypenalty"}),
+    "reasoning.budget_tokens": frozenset(
+        {"budgettokens", "thinkingbudget", "reasoningbudget", "thinkingbudgettokens", "reasoningtokens"}
+    ),
+    "reasoning.effort": frozenset({"reasoningeffort", "effort", "thinkinglevel"}),
+    "dimensions": frozenset(
+        {"dimensions", "dimension", "outputdimension", "outputdimensionality", "outputembeddinglength"}
+    ),
+    "max_tokens_per_document": frozenset({"maxtokensperdocument", "maxtokensperdoc", "maxchunksperdoc"}),
+}  # fmt: skip
+
+
+def plain_setting(name: object) -> str:
+    """Return a setting's name without case and word breaks: ``maxOutputTokens`` and ``max_output_tokens`` are one."""
+    folded = unicodedata.normalize("NFKC", str(name)).casefold()
+    return "".join(character for character in folded if character.isalnum())
 
 
 class Prompt(Section):
@@ -349,6 +386,11 @@ class Notice(Section):
 
     text: str | None = None
     terms_url: str | None = None
+    required: bool | None = Field(
+        False,
+        description="whether the gateway refuses every call of a caller who has not accepted it; false = only the page "
+        "asks",
+    )
 
 
 class Upstream(BaseModel):
@@ -394,6 +436,9 @@ class Adapter(Section):
         None, description="several targets: id -> a patch of this document"
     )
     notice: Notice | None = None
+    tags: dict[str, str | None] | None = Field(
+        None, description="what its calls are booked under, for usage and cost by team, product and the like"
+    )
     runtime: Runtime | None = Field(
         "native",
         description="native = codec or mapping; langchain = the plugin's LangChain class, which promises less: no dry "
@@ -408,6 +453,18 @@ class Adapter(Section):
                 "lower case letters, digits, dot, underscore and hyphen are allowed, for example my-model.v2"
             )
         return value
+
+    @field_validator("tags")
+    @classmethod
+    def _plain_tags(cls, tags: dict[str, str | None] | None) -> dict[str, str | None] | None:
+        if len(tags or {}) > _MOST_TAGS:
+            raise ValueError(f"at most {_MOST_TAGS} tags are allowed")
+        for key, value in (tags or {}).items():
+            if not TAG_KEY_PATTERN.fullmatch(key):
+                raise ValueError(f"{key[:40]!r} is no tag: 1 to 128 letters, digits, blanks and _.:/=+-@ are allowed")
+            if value is not None and len(value) > _LONGEST_TAG_VALUE:
+                raise ValueError(f"the tag {key} is longer than {_LONGEST_TAG_VALUE} characters")
+        return tags
 
     def as_document(self) -> dict[str, Any]:
         """Return the sparse JSON form: what was set, nothing else."""

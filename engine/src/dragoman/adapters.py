@@ -10,7 +10,7 @@ from typing import Any, ParamSpec, Protocol, TypeVar
 from dragoman.adapter import NAME_PATTERN, Adapter, check_document
 from dragoman.catalog import SAVED_AS, Catalog, Entry, Failure, Saved
 from dragoman.documents import write_document
-from dragoman.errors import DocumentError, DragomanError, Problem
+from dragoman.errors import DocumentError, DragomanError, NameTakenError, Problem
 from dragoman.merge import Layer
 from dragoman.plugins import Plugins
 from dragoman.resolve import AdapterLike, Resolved, resolve
@@ -142,6 +142,7 @@ class Adapters:
         """Return what an adapter would become with this document saved at run time, and save nothing.
 
         Raises:
+            NameTakenError: Its name or an alias is another adapter's already.
             DragomanError: It would not hold, or not resolve; every problem with its path.
         """
         subject = f"adapter {name}"
@@ -150,10 +151,12 @@ class Adapters:
         if document.get("name", name) != name:
             raise DocumentError(subject, [Problem("name", f"is {document['name']!r}, and it is saved as {name!r}")])
         check_document(document, subject)
-        catalog = (await self._engine.catalog()).with_saved(
-            Saved({name: Layer(f"{SAVED_AS}draft", document, trusted=False)})
-        )
-        return resolve(catalog, self._engine.plugins, name)
+        catalog = await self._engine.catalog()
+        draft = catalog.with_saved(Saved({name: Layer(f"{SAVED_AS}draft", document, trusted=False)}))
+        known = catalog.clashes(name) if name in catalog.entries else []
+        if taken := [problem for problem in draft.clashes(name) if problem not in known]:
+            raise NameTakenError(subject, taken)
+        return resolve(draft, self._engine.plugins, name)
 
     async def configurations(self) -> tuple[ConfigurationSummary, ...]:
         """Return every inference configuration that holds, by name; the others are among the listing's failures."""

@@ -6,7 +6,6 @@ A catalogue is a snapshot. It holds sparse documents as they were written; :mod:
 from __future__ import annotations
 
 import difflib
-import re
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
@@ -22,6 +21,7 @@ from dragoman.errors import AdapterNotFoundError, DocumentError, DragomanError, 
 from dragoman.merge import Layer
 from dragoman.plugins import Plugins
 from dragoman.provider import PredefinedAdapter, SecretView
+from dragoman.spelling import in_one_spelling, settings_in_one_spelling
 
 #: How the origin of a plugin's predefined adapter begins, and of one that was saved at run time.
 PREDEFINED_BY = "plugin "
@@ -76,10 +76,15 @@ class Failure:
 
 @dataclass(frozen=True, slots=True)
 class Saved:
-    """Documents that were saved at run time, by name. A layer's origin begins with :data:`SAVED_AS`."""
+    """Documents that were saved at run time, by name. A layer's origin begins with :data:`SAVED_AS`.
+
+    ``documents`` are those of other kinds than adapters and inference configurations, by their kind: the catalogue has
+    no part in them, and who reads the files of that kind reads these over them.
+    """
 
     adapters: Mapping[str, Layer] = field(default_factory=dict)
     configurations: Mapping[str, Layer] = field(default_factory=dict)
+    documents: Mapping[str, Mapping[str, Layer]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +139,7 @@ class Catalog:
             entries[name] = Entry(name, (*below, written))
         for name, layer in saved.configurations.items():
             try:
-                written = _configuration(dict(layer.document), f"inference configuration {name}, {layer.origin}")
+                written = configuration_layer(layer.document, f"inference configuration {name}, {layer.origin}")
             except DocumentError as error:
                 failures.append(Failure(f"{layer.origin} of inference configuration {name}", _join(error.problems)))
             else:
@@ -154,7 +159,7 @@ class Catalog:
         if name in self.entries and any(layer.origin == origin for layer in self.entries[name].layers):
             layers = tuple(Layer(origin, document) if x.origin == origin else x for x in self.entries[name].layers)
             return _with_aliases(replace(kept, entries={**self.entries, name: Entry(name, layers)}))
-        before = _configuration(dict(document), f"inference configuration {name}")
+        before = configuration_layer(document, f"inference configuration {name}")
         descriptions = {**self.descriptions, **_description(name, document)}
         return replace(kept, configurations={**self.configurations, name: before}, descriptions=descriptions)
 
@@ -168,6 +173,22 @@ class Catalog:
                 "inference.configuration", f"there is no inference configuration {name!r}", f"there are: {known}"
             )
             raise DocumentError("inference configuration", [problem]) from None
+
+    def clashes(self, name: str) -> list[Problem]:
+        """Return which names of an adapter another one answers to as well: an alias of both is used for neither."""
+        own = self.entries[name]
+        problems = []
+        for other in self.entries.values():
+            if other.name == name:
+                continue
+            taken = {other.name: "is the name of", **dict.fromkeys(other.aliases, "is an alias of")}
+            problems += [
+                Problem(member, f"{said!r} {taken[said]} adapter {other.name!r} already", "choose another one")
+                for member, names in (("name", (name,)), ("aliases", own.aliases))
+                for said in dict.fromkeys(names)
+                if said in taken
+            ]
+        return problems
 
     def _advice(self, name: str) -> str:
         failed = [f for f in self.failures if name in (f.where, Path(f.where).stem)]
@@ -255,6 +276,7 @@ class _Gathering:
 
     def _take_adapter(self, path: Path, document: dict[str, Any]) -> None:
         try:
+            document = in_one_spelling(document, f"file {path}")
             check_document(document, f"file {path}")
         except DragomanError as error:
             before = self._before(path, str(document["name"]), str(error))
@@ -269,13 +291,13 @@ class _Gathering:
             document = found
             name = str(document.get("name", path.stem))
             try:
-                layer = _configuration(dict(document), f"inference configuration {name}")
+                layer = configuration_layer(document, f"inference configuration {name}")
             except DocumentError as error:
                 before = self._before(path, str(path), _join(error.problems))
                 if before is None:
                     continue
                 document, name = before, str(before.get("name", path.stem))
-                layer = _configuration(dict(document), f"inference configuration {name}")
+                layer = configuration_layer(document, f"inference configuration {name}")
             self.good[path] = document
             self.configurations[name] = layer
             self.descriptions |= _description(name, document)
@@ -305,11 +327,12 @@ class _Gathering:
 
     def _keep(self, into: dict[str, Layer], name: str, layer: Layer) -> None:
         try:
-            check_document(layer.document, layer.origin)
+            document = in_one_spelling(layer.document, layer.origin)
+            check_document(document, layer.origin)
         except DragomanError as error:
             self.failures.append(Failure(name, str(error)))
         else:
-            into[name] = layer
+            into[name] = layer._replace(document=document)
 
     def _files(self, directory: Path | None) -> Iterable[tuple[Path, dict[str, Any]]]:
         if directory is None or not directory.is_dir():
@@ -328,21 +351,22 @@ def _saved_adapter(name: str, layer: Layer) -> Layer:
     document = {**layer.document, "name": layer.document.get("name", name)}
     if document["name"] != name:
         raise DocumentError(f"adapter {name}, {layer.origin}", [Problem("name", f"is {document['name']!r}")])
+    document = in_one_spelling(document, f"adapter {name}, {layer.origin}")
     check_document(document, f"adapter {name}, {layer.origin}")
     return layer._replace(document=document)
 
 
-def _configuration(document: dict[str, Any], origin: str) -> Layer:
+def configuration_layer(written: Mapping[str, Any], origin: str) -> Layer:
     """Return an inference configuration as a layer. Settings may be spelt ``topP`` as well; they become ``top_p``.
 
     Raises:
         DocumentError: It does not hold.
     """
-    document.pop("name", None)
+    document = {name: value for name, value in written.items() if name != "name"}
     description = document.pop("description", None)
     if description is not None and not isinstance(description, str):
         raise DocumentError(origin, [Problem("description", "is no text")])
-    document = _in_one_spelling(document, origin)
+    document = settings_in_one_spelling(document, origin)
     if "configuration" in document:
         raise DocumentError(origin, [Problem("configuration", "cannot name another configuration")])
     try:
@@ -350,16 +374,6 @@ def _configuration(document: dict[str, Any], origin: str) -> Layer:
     except ValidationError as error:
         raise DocumentError(origin, problems_of(error, document)) from None
     return Layer(origin, {"inference": document})
-
-
-def _in_one_spelling(document: Mapping[str, Any], origin: str) -> dict[str, Any]:
-    spelt: dict[str, Any] = {}
-    for name, value in document.items():
-        setting = re.sub(r"(?<=[a-z0-9])[A-Z]", lambda found: f"_{found[0].lower()}", name)
-        if setting in spelt:
-            raise DocumentError(origin, [Problem(setting, "is given twice, in two spellings", f"keep {setting}")])
-        spelt[setting] = value
-    return spelt
 
 
 def _description(name: str, document: Mapping[str, Any]) -> dict[str, str]:

@@ -13,12 +13,18 @@ import math
 import re
 import tomllib
 from collections.abc import Callable, Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 from dragoman.errors import DocumentError, Problem
 
 _UNICODE_BREAKS = re.compile("[\\x85\\u2028\\u2029\\ufeff]")
+
+#: Text in YAML 1.2, and a truth value, an octal number or one to the base of 60 in YAML 1.1.
+_OTHERWISE_IN_YAML_1_1 = re.compile(
+    r"(?i:y|n|yes|no|on|off)|[-+]?0[0-7_]+|[-+]?[0-9][0-9_]*(:[0-5]?[0-9])+(\.[0-9_]*)?|[-+]?[0-9][0-9_]*[0-9_.]*"
+)
 
 SUFFIXES = (".yaml", ".yml", ".json", ".toml")
 
@@ -114,6 +120,7 @@ def _write_yaml(document: Mapping[str, Any]) -> str:
     from ruamel.yaml import YAML
 
     yaml = YAML(typ="safe", pure=True)
+    yaml.Representer = _representer()
     yaml.default_flow_style = False
     yaml.sort_base_mapping_type_on_output = False  # type: ignore[assignment]
     # Unicode's own line breaks would be folded into blanks; with one of them everything is escaped.
@@ -122,6 +129,22 @@ def _write_yaml(document: Mapping[str, Any]) -> str:
     text = io.StringIO()
     yaml.dump(dict(document), text)
     return text.getvalue()
+
+
+@cache
+def _representer() -> Any:
+    """Return ruamel's, which also quotes what is text in YAML 1.2 alone: CloudFormation and kubectl read 1.1."""
+    from ruamel.yaml.representer import SafeRepresenter
+
+    class Representer(SafeRepresenter):
+        pass
+
+    def text(representer: Any, value: str) -> Any:
+        style = "'" if _OTHERWISE_IN_YAML_1_1.fullmatch(value) else None
+        return representer.represent_scalar("tag:yaml.org,2002:str", value, style=style)
+
+    Representer.add_representer(str, text)
+    return Representer
 
 
 def _write_toml(document: Mapping[str, Any]) -> str:

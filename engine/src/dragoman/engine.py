@@ -11,6 +11,7 @@ from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Mappi
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import aclosing, asynccontextmanager, contextmanager
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, ParamSpec, TypeVar
 
@@ -18,6 +19,7 @@ import orjson
 
 from dragoman import batches
 from dragoman.adapters import Adapters
+from dragoman.agents import AgentDocument, Agents
 from dragoman.asked import Asked, AskedTexts, Wanted, refuse_other_operation, to_embed, to_rerank
 from dragoman.batches import TQ, Progress
 from dragoman.calls import ChatStream, Observe, Plan, Q, generate, redact_error
@@ -37,7 +39,8 @@ from dragoman.messages import (
 )
 from dragoman.plugins import Plugins, load_plugins
 from dragoman.policy import Caller, Change, Policy
-from dragoman.prompts import Prompts, Values, render
+from dragoman.prompting import Comparison, PreparedPrompt, PromptAsked, compare, prepare
+from dragoman.prompts import Prompts, Values, VersionLike
 from dragoman.provider import (
     CallObservation,
     ChatRequest,
@@ -59,13 +62,18 @@ from dragoman.transport.pool import TransportPool
 
 if TYPE_CHECKING:
     from dragoman.inspection import CheckStep
+    from dragoman.langchain.agents import Agent
     from dragoman.listing import Listed
+    from dragoman.transport.http import Transport
 
 logger = logging.getLogger("dragoman")
 
 A = ParamSpec("A")
 T = TypeVar("T")
 K = TypeVar("K")
+
+#: Who runs agents.
+AGENT_FACE = "dragoman.langchain.agents"
 
 MAX_THREADS = 16
 MAX_RESOLVED = 1024
@@ -129,6 +137,7 @@ class Engine:
         self.settings = settings or Settings()
         self.adapters = Adapters(self)
         self.prompts = Prompts(self)
+        self.agents = Agents(self)
         self.policy = Policy(self.settings.stage, self.settings.policy)
         self._audit = audit
         self._loading = threading.RLock()
@@ -332,7 +341,10 @@ class Engine:
         variables: Values | None = None,
         *,
         variant: str | None = None,
+        version: VersionLike | None = None,
         adapter: AdapterLike | None = None,
+        caller: Caller | None = None,
+        observe: Observe | None = None,
         **inference: Any,
     ) -> Response:
         """Ask with a prompt.
@@ -341,18 +353,77 @@ class Engine:
             name: The prompt's.
             variables: A value for each of its variables.
             variant: Which one; ``None`` = the default one.
-            adapter: Asks this one instead of the variant's.
+            version: A published number, ``draft`` or ``latest``; ``None`` = what the prompt's ``default_version`` says,
+                and that is ``draft`` unless it says otherwise.
+            adapter: Asks this one instead of the variant's adapter, and as it is: without the variant's ``model``.
+            caller: On whose behalf: they must be allowed to use the adapter, and the policy decides over what this
+                call adds. What the prompt itself says is the deployment's own.
+            observe: As in :meth:`chat`.
             inference: Settings of this call, over the variant's.
 
         Raises:
-            MessageError: There is no such prompt or variant, a variable has no value, or a value has no variable.
+            MessageError: There is no such prompt, variant or version, a variable has no value, or a value has no
+                variable.
             DragomanError: As in :meth:`chat`.
         """
-        rendered = render(await self.prompts.get(name), variables or {}, variant)
-        settings = {**rendered.inference, **inference}
-        asked = rendered.adapter if adapter is None else adapter
-        override = {"inference": settings} if settings else None
-        return await self.chat(asked, rendered.messages, tools=rendered.tools, override=override)
+        asked = PromptAsked(name, variables or {}, variant, version, adapter, inference, caller)
+        prepared = await self.prepare_prompt(asked)
+        rendered = prepared.rendered
+        return await self.chat(
+            prepared.resolved,
+            rendered.messages,
+            tools=rendered.tools,
+            tool_choice=rendered.tool_choice,
+            observe=observe,
+        )
+
+    async def prepare_prompt(self, asked: PromptAsked) -> PreparedPrompt:
+        """Return what asking with a prompt would call, and call nothing; raises as :meth:`prompt` does."""
+        return await prepare(self, asked)
+
+    async def compare(
+        self,
+        name: str,
+        variables: Values | None = None,
+        *,
+        version: VersionLike | None = None,
+        adapter: AdapterLike | None = None,
+        caller: Caller | None = None,
+        **inference: Any,
+    ) -> list[Comparison]:
+        """Ask with every variant of a prompt at once, and return the answers side by side, in the prompt's order.
+
+        A value goes to the variants that have its variable. The arguments are those of :meth:`prompt`; what one variant
+        raises is its ``error``, and the others answer all the same.
+
+        Raises:
+            MessageError: There is no such prompt or version, or a value has no variable in any variant.
+        """
+        return await compare(self, PromptAsked(name, variables or {}, None, version, adapter, inference, caller))
+
+    def agent(
+        self,
+        agent: str | Mapping[str, Any] | AgentDocument,
+        *,
+        caller: Caller | None = None,
+        observe: Observe | None = None,
+    ) -> Agent:
+        """Return an agent, to be run any number of times: ``await engine.agent("weather").run("Is it warm?")``.
+
+        Args:
+            agent: Its name, or a whole document that is saved nowhere.
+            caller: On whose behalf: they must be allowed to use its adapter. A document is then the caller's own, and
+                the policy judges what it does: it names only secrets that ``policy.secrets`` lists, installed tools
+                only where they are an administrator, and its endpoints are on the public internet.
+            observe: Told of each call of the model; see :meth:`chat`.
+
+        Raises:
+            PluginError: The extra ``dragoman[agents]`` is not installed.
+            DocumentError: The document does not hold.
+        """
+        # The face stands above the engine, which knows it by name alone, as it knows a provider's factory.
+        make: Callable[..., Agent] = import_module(AGENT_FACE).Agent
+        return make(self, agent, caller=caller, observe=observe)
 
     async def resolve(
         self,
@@ -453,6 +524,14 @@ class Engine:
         """Return what a provider is handed for an adapter: addresses are checked where a caller had a hand in them."""
         return self._context if resolved.trusted else self._checked_context
 
+    async def transport(self, *, trusted: bool = True) -> Transport:
+        """Return the running loop's HTTP client.
+
+        Args:
+            trusted: False where an API caller had a hand in the addresses: they are checked then, as those of calls.
+        """
+        return await (self._transports if trusted else self._checked_transports).transport()
+
     async def redactor(self) -> Callable[[str], str]:
         """Return what takes every known secret value out of a text."""
         return (await self._store()).redact
@@ -481,6 +560,10 @@ class Engine:
     async def catalog(self) -> Catalog:
         """Return which adapters and inference configurations there are, and what failed to become one."""
         return (await self._current()).catalog
+
+    async def catalog_with(self, saved: Saved) -> Catalog:
+        """Return the catalogue that there would be with these documents saved, in the place of those that are."""
+        return (await self._current()).files.with_saved(saved)
 
     def figures(self) -> EngineFigures:
         """Return what is counted for whoever watches this process. Call it on the loop that makes the calls."""
@@ -514,6 +597,11 @@ class Engine:
         store = await self._store()
         view = await store.load()
         return (await self.run_blocking(self._load_catalog, view, store.revision)).catalog
+
+    @property
+    def saved(self) -> Saved:
+        """The documents that were saved at run time, as :meth:`use_saved` was given them."""
+        return self._saved
 
     async def run_blocking(self, function: Callable[A, T], *args: A.args, **kwargs: A.kwargs) -> T:
         """Run a blocking function in the engine's own threads."""

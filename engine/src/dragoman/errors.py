@@ -110,6 +110,13 @@ class DocumentError(ProblemsError):
     default_http_status = 422
 
 
+class NameTakenError(DocumentError):
+    """A name or an alias of an adapter is another one's already; the problems name the other."""
+
+    code = "name_taken"
+    default_http_status = 409
+
+
 class PolicyError(ProblemsError):
     """A caller may not change what it asked to change."""
 
@@ -122,6 +129,13 @@ class MessageError(DragomanError):
 
     code = "message"
     default_http_status = 400
+
+
+class DocumentNotFoundError(MessageError):
+    """There is no document of this kind and name, such as a prompt, or no such version of it."""
+
+    code = "document_not_found"
+    default_http_status = 404
 
 
 class AdapterNotFoundError(DragomanError):
@@ -171,6 +185,17 @@ class AddressRefusedError(RefusedError):
 
     code = "address_refused"
     default_http_status = 403
+
+
+class AgentLimitError(DragomanError):
+    """A run of an agent reached one of its bounds without an answer; ``path`` is the one: ``limits.max_steps``."""
+
+    code = "agent_limit"
+    default_http_status = 504
+
+    def __init__(self, message: str, *, path: str, hint: str | None = None) -> None:
+        super().__init__(message, hint=hint)
+        self.path = path
 
 
 # --- what a provider answered ------------------------------------------------------------------------------------

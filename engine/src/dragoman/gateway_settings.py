@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import ipaddress
-from typing import Literal
+from typing import Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 Stage = Literal["dev", "test", "prod"]
 #: What a caller may be, from the least to the most; who is more may do what those below may.
@@ -89,16 +89,31 @@ class IssuerSettings(Group):
     leeway_s: float = Field(30, ge=0, le=300, description="how far the issuer's clock may be off")
 
 
+class NoticeSettings(Group):
+    """What callers must see before they use any model of this gateway; beside what an adapter's `notice` says."""
+
+    text: str | None = Field(None, description="shown as text before the first use of any model")
+    terms_url: str | None = Field(None, description="where the terms stand; the text links to it")
+    required: bool = Field(
+        False,
+        description="whether calls of who has not accepted it are refused; false = only the page asks",
+    )
+
+
 class ServerSettings(Group):
     """What `dragoman serve` listens on, whom it lets in, and what it bears."""
 
     host: str = Field("127.0.0.1", description="address to listen on; 0.0.0.0 = every one")
     port: int = Field(8080, ge=0, le=65535, description="0 = any that is free")
     issuers: list[IssuerSettings] = Field([], description="whose tokens open it beside keys; none = keys alone")
+    notice: NoticeSettings = Field(NoticeSettings(), description="what callers accept before their first call")
     trusted_proxies: list[str] = Field(
         [], description="networks of proxies whose X-Forwarded-For is believed, for example 10.0.0.0/8"
     )
     max_body_bytes: int = Field(32 * 1024 * 1024, ge=1024, description="a longer request body is refused with 413")
+    max_held_bytes: int = Field(
+        256 * 1024 * 1024, ge=1024, description="bodies of all requests at a time; what goes beyond is refused with 503"
+    )
     max_concurrency: int = Field(2048, ge=1, description="requests at a time; more are refused with 503")
     body_timeout_s: float = Field(30, gt=0, description="until a request's body is there")
     write_timeout_s: float = Field(60, gt=0, description="how long a client may take nothing of its answer")
@@ -114,3 +129,9 @@ class ServerSettings(Group):
         for network in networks:
             ipaddress.ip_network(network, strict=False)
         return networks
+
+    @model_validator(mode="after")
+    def _one_body_fits(self) -> Self:
+        if self.max_held_bytes < self.max_body_bytes:
+            raise ValueError("max_held_bytes is less than max_body_bytes: the longest body could never be taken")
+        return self

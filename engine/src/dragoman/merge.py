@@ -23,6 +23,8 @@ TAGS = ("type", "kind", "preset")
 OPAQUE_PATHS: frozenset[Path] = frozenset(
     {("inference", "response_format", "json_schema", "schema"), ("mapping", "request")}
 )
+#: The members whose own members are anybody's words: one called ``type`` says nothing about the others.
+FREE_PATHS: frozenset[Path] = frozenset({("tags",)})
 
 
 class Layer(NamedTuple):
@@ -117,7 +119,7 @@ class _Merging:
             lower.pop(name, None)
             self._forget(path)
         elif isinstance(value, Mapping) and _document_path(path) not in OPAQUE_PATHS:
-            if not isinstance(below, dict) or _changes_tag(below, value):
+            if not isinstance(below, dict) or (_document_path(path) not in FREE_PATHS and _changes_tag(below, value)):
                 self._forget(path)
                 below = lower[name] = {}
             self._object(below, value, path, origin)

@@ -33,6 +33,7 @@ from dragoman.langchain_driver import LESS_IS_PROMISED
 from dragoman.merge import Layer, Merged, Path, dotted, leaves, merge, value_at
 from dragoman.plugins import Plugins
 from dragoman.provider import DEPLOYMENT_ONLY, CallSettings, ProviderDescription, Shown, Target
+from dragoman.spelling import in_one_spelling
 
 #: The members of a document that decide where its calls go.
 TARGET_MEMBERS = (
@@ -269,7 +270,8 @@ def _nameless(layer: Layer) -> Layer:
 
 
 def _expand(catalog: Catalog, layer: Layer) -> list[Layer]:
-    """Put a layer's inference configuration underneath it."""
+    """Put a layer's inference configuration underneath it; its settings are in one spelling then."""
+    layer = layer._replace(document=in_one_spelling(layer.document, layer.origin))
     name = value_at(layer.document, ("inference", "configuration"))
     if not isinstance(layer.document.get("inference"), Mapping) or "configuration" not in layer.document["inference"]:
         return [layer]

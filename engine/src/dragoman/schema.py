@@ -9,6 +9,7 @@ from pydantic import BaseModel
 
 from dragoman.adapter import Adapter, InferenceSettings, Operation
 from dragoman.provider import ProviderDescription
+from dragoman.spelling import other_spelling
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
@@ -98,6 +99,8 @@ def _embedded(model: type[BaseModel], name: str, definitions: dict[str, Any]) ->
     schema = _sparse(schema)
     if issubclass(model, InferenceSettings):
         schema["additionalProperties"] = False
+        others = [other_spelling(field) for field in model.model_fields if "_" in field]
+        schema["patternProperties"] = {f"^({'|'.join(others)})$": {}}  # read as well; forms show one
     return schema
 
 

@@ -134,6 +134,12 @@ class StoreSettings(_Group):
         description="when a booked call is forced to the disk, which only a power failure asks for: off, with each "
         "move, or always before the answer ends",
     )
+    ledger_days: int | None = Field(
+        None, ge=1, le=36500, description="days that a booked call is kept, today not counted; none = for ever"
+    )
+    audit_days: int | None = Field(
+        None, ge=1, le=36500, description="days that an entry of the audit log is kept; none = for ever"
+    )
 
     @field_validator("url")
     @classmethod
@@ -243,6 +249,7 @@ class Settings(BaseSettings):
         Path("inference"), description="named inference configurations; from the file's folder"
     )
     prompts_directory: Path = Field(Path("prompts"), description="prompt documents; from the file's folder")
+    agents_directory: Path = Field(Path("agents"), description="agent documents; from the file's folder")
     connections: dict[str, dict[str, Any]] = Field(
         {}, description="by provider: what the `connection` of all its adapters starts from; an adapter's members win"
     )
@@ -341,6 +348,11 @@ class Settings(BaseSettings):
     def prompts_folder(self) -> Path | None:
         """The folder of prompts, absolute; ``None`` as in :attr:`adapters_folder`."""
         return self._folder("prompts_directory")
+
+    @property
+    def agents_folder(self) -> Path | None:
+        """The folder of agents, absolute; ``None`` as in :attr:`adapters_folder`."""
+        return self._folder("agents_directory")
 
     def locate(self, path: Path) -> Path:
         """Return the path made absolute: from the file's folder, without a file from the working directory."""

@@ -7,13 +7,19 @@ import atexit
 import threading
 from collections.abc import AsyncGenerator, Coroutine, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 
+from dragoman.agents import AgentDocument, AgentEvent, AgentResult
 from dragoman.engine import DryRun, Engine
 from dragoman.events import EmbedResponse, Event, RerankResponse, Response
 from dragoman.messages import MessagesLike, ToolChoiceLike, ToolLike
 from dragoman.policy import Caller
+from dragoman.prompting import Comparison
 from dragoman.resolve import AdapterLike, Resolved
+from dragoman.templates import Values
+
+if TYPE_CHECKING:
+    from dragoman.langchain.agents import Agent
 
 T = TypeVar("T")
 
@@ -76,6 +82,22 @@ def shared_loop_thread() -> LoopThread:
         return _shared
 
 
+class SyncAgent:
+    """An agent for programs without an event loop; :meth:`SyncEngine.agent` returns it."""
+
+    def __init__(self, agent: Agent, thread: LoopThread) -> None:
+        self.agent = agent
+        self._thread = thread
+
+    def run(self, question: MessagesLike, variables: Values | None = None) -> AgentResult:
+        """Answer a question; see :meth:`dragoman.langchain.agents.Agent.run`."""
+        return self._thread.run(self.agent.run(question, variables))
+
+    def stream(self, question: MessagesLike, variables: Values | None = None) -> Iterator[AgentEvent]:
+        """Yield what happens; leaving the loop early, or closing the generator, ends the run."""
+        return self._thread.iterate(self.agent.stream(question, variables))
+
+
 class SyncEngine:
     """An engine for programs without an event loop. Close it, or use it as ``with``; safe to share among threads."""
 
@@ -118,6 +140,18 @@ class SyncEngine:
     def rerank(self, adapter: AdapterLike | None, query: str, documents: Sequence[str], **rest: Any) -> RerankResponse:
         """Put documents in order by relevance; see :meth:`dragoman.Engine.rerank`."""
         return self.run(self.engine.rerank(adapter, query, documents, **rest))
+
+    def prompt(self, name: str, variables: Values | None = None, **rest: Any) -> Response:
+        """Ask with a prompt; see :meth:`dragoman.Engine.prompt`."""
+        return self.run(self.engine.prompt(name, variables, **rest))
+
+    def compare(self, name: str, variables: Values | None = None, **rest: Any) -> list[Comparison]:
+        """Ask with every variant of a prompt; see :meth:`dragoman.Engine.compare`."""
+        return self.run(self.engine.compare(name, variables, **rest))
+
+    def agent(self, agent: str | Mapping[str, Any] | AgentDocument, **rest: Any) -> SyncAgent:
+        """Return an agent; see :meth:`dragoman.Engine.agent`."""
+        return SyncAgent(self.engine.agent(agent, **rest), self.thread)
 
     def resolve(self, adapter: AdapterLike | None, *rest: Any, **named: Any) -> Resolved:
         """Return the effective adapter; see :meth:`dragoman.Engine.resolve`."""

@@ -1,4 +1,7 @@
-"""Spans and metrics of calls, by OpenTelemetry's conventions for generative AI (looked up 2026-11-28).
+"""Spans and metrics of calls, by OpenTelemetry's conventions for generative AI of v1.41.0 (looked up 2026-11-28).
+
+That is their last version beside the others. In a repository of their own they are being rearranged: its v0.1.0 gives
+the metrics other names, and OpenTelemetry's package for Python does not have those yet.
 
 Needs the extra ``telemetry``; importing this module imports OpenTelemetry. The gateway uses it where
 ``telemetry.enabled`` says so; a program that embeds the engine observes a call with it:
@@ -168,6 +171,7 @@ def _end_attributes(call: CallObservation, error_type: str | None) -> dict[str, 
         "gen_ai.response.model": call.response_model,
         "gen_ai.response.id": call.response_id,
         "gen_ai.response.finish_reasons": [call.finish_reason] if call.finish_reason else None,
+        "gen_ai.response.time_to_first_chunk": call.first_event_s,
         "dragoman.attempts": call.attempts,
         "error.type": error_type,
     }
@@ -177,6 +181,7 @@ def _end_attributes(call: CallObservation, error_type: str | None) -> dict[str, 
             "gen_ai.usage.output_tokens": usage.output_tokens,
             "gen_ai.usage.cache_read.input_tokens": usage.cached_input_tokens,
             "gen_ai.usage.cache_creation.input_tokens": usage.cache_write_input_tokens,
+            "gen_ai.usage.reasoning.output_tokens": usage.reasoning_tokens,
             "dragoman.usage.source": usage.source,
         }
     return _known(figures)

@@ -54,6 +54,7 @@ def test_help_names_each_command_and_teaches_by_examples(command):
     [
         *([name] for name in TABLE),
         *(["adapters", name] for name in ("list", "show", "validate", "schema", "diff")),
+        *(["agents", name] for name in ("list", "show", "run")),
         *(["plugins", name] for name in ("check", "new")),
         *(["keys", name] for name in ("create", "list", "show", "revoke")),
         *(["database", name] for name in ("status", "upgrade", "downgrade")),

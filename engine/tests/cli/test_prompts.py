@@ -50,6 +50,34 @@ def test_compare_puts_variants_side_by_side_and_fails_where_one_does(run):
     assert "slow down" in answers["limited"]["error"]
     shown = run("prompts", "compare", "greeting", "--var", "name=Jo").out.splitlines()
     assert [line.split()[0] for line in shown] == ["VARIANT", "short", "settings", "limited"]
+    assert "COST" in shown[0]
+    assert "—" in shown[1]
+
+
+def test_compare_shows_what_each_variant_costs(run, deployment):
+    prices = "{currency: USD, input_per_million: '3.00', output_per_million: '15.00'}"
+    (deployment / "adapters" / "warm.yaml").write_text(f"base: scripted\npricing: {prices}\n", encoding="utf-8")
+    done = run("prompts", "compare", "greeting", "--var", "name=Jo", "-a", "warm", "--json").json["variants"][0]
+    assert (done["cost"], done["currency"]) == ("0.000096", "USD")  # 7 in, 5 out
+    assert 0 <= done["first_token_s"] <= done["seconds"]
+    assert "0.000096 USD" in run("prompts", "compare", "greeting", "--var", "name=Jo", "-a", "warm").out
+
+
+def test_a_version_is_published_listed_shown_and_run(run, greeting):
+    done = run("prompts", "publish", "greeting", "--description", "the first")
+    assert (done.code, done.out) == (0, "greeting has version 1 now.\n")
+    assert "says what its version 1 says" in run("prompts", "publish", "greeting").out
+    (greeting / "greeting.yaml").write_text(GREETING.replace("Greet", "Hail"), encoding="utf-8")
+    assert run("prompts", "run", "greeting", "--var", "name=Jo", "--version", "1").out == "Greet Jo \n"
+    assert run("prompts", "run", "greeting", "--var", "name=Jo").out == "Hail Jo \n"
+    assert run("prompts", "publish", "greeting", "--json").json["version"] == 2
+    shown = run("prompts", "versions", "greeting", "--json").json
+    assert [(row["version"], row["description"]) for row in shown["versions"]] == [(1, "the first"), (2, None)]
+    assert "Greet" in run("prompts", "show", "greeting", "--version", "1").json["variants"]["short"]["text"]
+    assert run("prompts", "list", "--json").json["prompts"][0]["versions"] == [1, 2]
+    missing = run("prompts", "render", "greeting", "--var", "name=Jo", "--version", "3")
+    assert (missing.code, "there are: draft, 1, 2" in missing.err) == (1, True)
+    assert run("prompts", "run", "greeting", "--version", "newest").code != 0
 
 
 def test_values_that_do_not_fit_are_told(run):

@@ -31,12 +31,26 @@ def used(deployment):
                         duration_s=0.5,
                         status=200 if number else 502,
                         usage=Usage(100, 10, source="provider"),
+                        tags={"team": "a"} if number == 0 else None,
                         cost=Decimal("0.001") if number != 3 else None,
                         currency=("USD", "EUR")[number == 2] if number != 3 else None,
                     )
                 )
 
     asyncio.run(book())
+
+
+def test_the_command_knows_what_the_ledger_knows():
+    from dragoman.cli import usage as command
+    from dragoman.server.state.ledger import usage
+
+    assert command.DIMENSIONS == usage.DIMENSIONS
+
+
+def test_usage_by_tag(run, used):
+    lines = run("usage", "--by", "project", "--by", "tag:team").out.splitlines()
+    assert lines[0].split()[:2] == ["PROJECT", "TAG:TEAM"]
+    assert [line.split()[:2] for line in lines[2:4]] == [["search", "a"], ["search", "-"]]
 
 
 def test_the_table_has_a_line_for_each_group_and_the_total(run, used):
@@ -74,6 +88,7 @@ def test_csv_can_be_summed_and_holds_no_formula(run, used):
         (["--until", "7d"], 1),
         (["--only", "project=search"], 3),
         (["--only", "project=search", "--only", "adapter=scripted", "--since", "7d"], 2),
+        (["--only", "tag:team=a"], 1),
         (["--only", f"day={dt.datetime.now(dt.UTC):%Y-%m-%d}", "--since", "2020-01-01"], 4),
         (["--since", "2020-01-01T00:00:00+01:00", "--until", "2021-01-01"], 0),
     ],
@@ -94,8 +109,9 @@ def test_nothing_used_is_said(run):
         (["--by", "nosuch"], 1, "'nosuch' is not one of"),
         (["--since", "yesterday"], 1, "'yesterday' is no time"),
         (["--since", "99999999w"], 1, "is no time"),
-        (["--only", "project"], 1, "'project' is not one of day, project"),
-        (["--only", "team=x"], 1, "'team=x' is not one of"),
+        (["--by", "tag:"], 1, "'tag:' is not one of"),
+        (["--only", "project"], 1, "'project' has no value"),
+        (["--only", "team=x"], 1, "'team' is not one of day, project"),
         (["--only", "day=monday"], 1, "'monday' is no day"),
         (["--csv", "--json"], 2, "contradict each other"),
     ],

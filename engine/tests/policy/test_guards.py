@@ -1,5 +1,7 @@
 """What no rule opens by itself: bases, other identities, secrets, ranges, LangChain classes."""
 
+import json
+
 import pytest
 from dragoman import Caller
 from dragoman.errors import AdapterNotFoundError, DocumentError, PolicyError
@@ -160,6 +162,45 @@ async def test_a_setting_with_a_range_is_changed_within_it_and_not_removed(deplo
     for removal in ({"inference": {"max_tokens": None}}, {"inference": None}):
         with pytest.raises(PolicyError, match=r"inference\.max_tokens: has a range"):
             await engine.resolve("plain", removal, caller=caller)
+
+
+@pytest.mark.parametrize(
+    "kwargs",
+    [
+        pytest.param({"max_tokens": 201}, id="our own name"),
+        pytest.param({"max_completion_tokens": 201}, id="another name"),
+        pytest.param({"generationConfig": {"maxOutputTokens": 201}}, id="camel case, further down"),
+        pytest.param({"parameters": [{"max-new-tokens": 201}]}, id="in a list"),
+        pytest.param({"MAX_TOKENS": 201}, id="upper case, for servers that do not mind"),
+        pytest.param({"ma\uff58_tokens": 201}, id="a letter of another width"),
+        pytest.param({"max_tokens": "201"}, id="a number as text"),
+        pytest.param({"max_tokens": [201]}, id="a number in a list"),
+        pytest.param({"options": {"num_predict": -1}}, id="no limit at all"),
+        pytest.param({"max_tokens": 200.5}, id="half a token"),
+        pytest.param({"temperature": True}, id="a truth value"),
+    ],
+)
+async def test_a_range_holds_in_model_kwargs_under_every_name(deployed, kwargs):
+    for role in ("developer", "admin"):
+        with pytest.raises(PolicyError, match=r"is another name of inference\.(max_tokens|temperature), which"):
+            await deployed("dev").resolve("plain", {"model_kwargs": kwargs}, caller=Caller("x", roles=[role]))
+
+
+async def test_what_is_within_the_range_or_has_none_goes_into_model_kwargs(deployed):
+    kwargs = {"max_completion_tokens": 200, "topP": 5, "tools": {"properties": {"temperature": {"type": "number"}}}}
+    developer = Caller("somebody", roles=["developer"])
+    resolved = await deployed().resolve("plain", {"model_kwargs": kwargs}, caller=developer)
+    assert resolved.settings.model_kwargs == kwargs
+
+
+async def test_a_limit_that_stands_in_model_kwargs_is_not_removed(deployed):
+    document = {"base": "plain", "model_kwargs": {"max_new_tokens": 100}}
+    engine = deployed("dev")
+    (engine.settings.adapters_folder / "limited.yaml").write_text(json.dumps(document))
+    await engine.reload()
+    for removal in ({"max_new_tokens": None}, None):
+        with pytest.raises(PolicyError, match=r"max_new_tokens: is another name .* not removed"):
+            await engine.resolve("limited", {"model_kwargs": removal}, caller=ADMIN)
 
 
 async def test_langchain_is_refused_to_callers_unless_the_deployment_allows_it(deployed):

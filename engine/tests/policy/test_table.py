@@ -39,6 +39,7 @@ FIELDS = {
     "limits": ({"limits": {"timeout_s": 5}}, ADMINISTRATORS_IN_DEV),
     "upstreams": ({"upstreams": {"far": {"connection": {"region": "far"}}}}, ADMINISTRATORS_IN_DEV),
     "notice": ({"notice": {"text": "Mind the gap"}}, ADMINISTRATORS_IN_DEV),
+    "tags": ({"tags": {"team": "other"}}, ADMINISTRATORS_IN_DEV),
     "runtime": ({"runtime": "native"}, ADMINISTRATORS_IN_DEV),
 }
 
@@ -75,6 +76,20 @@ async def test_the_model_is_not_chosen_by_another_name(deployed, role, stage):
         with pytest.raises(PolicyError) as caught:
             await deployed(stage).resolve("plain", change, caller=caller)
         assert "model_kwargs.model" in [p.path for p in caught.value.problems]
+
+
+@pytest.mark.parametrize("name", ["Model", "model_id", "modelId", "MODEL-NAME", "models"])
+async def test_the_model_has_other_names_as_well(deployed, name):
+    change = {"model_kwargs": {name: "m-2"}}
+    with pytest.raises(PolicyError, match=f"model_kwargs.{name}: may be changed by role admin in stage dev only"):
+        await deployed("test").resolve("plain", change, caller=Caller("boss", roles=["admin"]))
+    heard = []
+
+    async def audit(change):
+        heard.extend(change.changes)
+
+    await deployed("dev", audit).resolve("plain", change, caller=Caller("boss", roles=["admin"]))
+    assert [change.path for change in heard] == [("model_kwargs", name)]
 
 
 @pytest.mark.parametrize(("field", "stage"), [*itertools.product(FIELDS, STAGES)])

@@ -39,6 +39,14 @@ def denied(action, resource="*"):
     )
 
 
+def json_answer(value):
+    return Reply.json(value, 200, **{"content-type": "application/x-amz-json-1.1"})
+
+
+def json_error(code, message):
+    return Reply.json({"__type": code, "message": message}, 400, **{"content-type": "application/x-amz-json-1.1"})
+
+
 def arn_in(region, model=MODEL):
     return f"arn:aws:bedrock:{region}::foundation-model/{model}"
 
@@ -52,13 +60,42 @@ class Aws:
         self.lifecycle = "ACTIVE"
         self.profiles = {PROFILE: ["us-east-1", "us-west-2"]}
         self.access = {}  # region -> members of the answer that differ, or a reply
+        self.quotas = [("On-demand", "requests", 60), ("On-demand", "tokens", 300_000), ("Cross-region", "tokens", 9)]
         edge.admit(Admitted("AKIDEXAMPLE", CANARY, who="alice"))
-        edge.route("POST", "/", Reply.text(WHO, 200, "text/xml"))
+        edge.route("POST", "/", self._query)
         edge.route("GET", r"/foundation-models/[^/]+", lambda request, _: self._model(request))
         edge.route("GET", r"/foundation-model-availability/[^/]+", self._availability)
         edge.route("GET", r"/inference-profiles/[^/]+", lambda request, _: self._profile(request))
         edge.route("GET", r"/inference-profiles", lambda request, _: self._profiles())
         edge.route("POST", r"/model/[^/]+/converse-stream", event_stream(ANSWER))
+
+    def _query(self, request, caller):
+        """Answer as STS, or as Service Quotas, which names its operation in a header."""
+        operation = request.headers.get("x-amz-target", "").rpartition(".")[2]
+        if not operation:
+            return Reply.text(WHO, 200, "text/xml")
+        assert (caller.service, request.json()["ServiceCode"]) == ("servicequotas", "bedrock")
+        return self.list_quotas(operation, request.json())
+
+    def list_quotas(self, operation, given):
+        """Return one quota a page, each after one of another model and one of a longer name."""
+        if operation != "ListServiceQuotas":
+            return json_answer({"Quotas": []})
+        number = int(given.get("NextToken", "0"))
+        if number >= len(self.quotas):
+            return json_answer({"Quotas": []})
+        scope, unit, value = self.quotas[number]
+        name = f"{scope} model inference {unit} per minute for Anthropic Claude Sonnet"
+        rows = [
+            (f"{name} 4.5", 0, "L-4"),
+            (f"{name} 4 V1 1M Context Length", 0, "L-1"),
+            (f"{name} 4 V1", value, "L-OWN"),
+        ]
+        quotas = [
+            {"QuotaName": n, "Value": v, "QuotaCode": f"{c}{number}", "Adjustable": unit == "requests"}
+            for n, v, c in rows
+        ]
+        return json_answer({"Quotas": quotas, "NextToken": str(number + 1)})
 
     def _model(self, request):
         if unquote(request.target.rpartition("/")[2]) != MODEL:
@@ -123,6 +160,8 @@ async def engine(monkeypatch):
 def document(edge, model=MODEL, provider="bedrock", **members):
     urls = dict.fromkeys(("endpoint_url", "control_endpoint_url", "sts_endpoint_url"), edge.url)
     connection = {"region": "us-east-1", "auth": {"kind": "aws_keys"}, **urls}
+    if provider == "bedrock":
+        connection["endpoints"] = {"service-quotas": edge.url}
     return {
         "name": "a",
         "provider": provider,
@@ -149,7 +188,7 @@ async def last_of(engine, document):
 
 async def test_a_model_that_may_be_called(engine, aws):
     steps = await steps_of(engine, document(aws.edge))
-    assert list(steps)[-5:] == ["network", "identity", "model", "model access", "call"]
+    assert list(steps)[-6:] == ["network", "identity", "model", "model access", "quota", "call"]
     assert steps["secrets"].message == "there are AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY"
     assert steps["credentials"].message == "calls are made by the keys of the secret AWS_ACCESS_KEY_ID"
     assert (steps["identity"].message, steps["identity"].detail["account"]) == (
@@ -158,6 +197,8 @@ async def test_a_model_that_may_be_called(engine, aws):
     )
     assert steps["model"].message == "Claude Sonnet 4 is called on demand in us-east-1"
     assert steps["model access"].message == "granted in us-east-1"
+    quotas = "on-demand in us-east-1: 60 requests per minute (L-OWN0), 300,000 tokens per minute (L-OWN1)"
+    assert steps["quota"].message == quotas
     assert steps["call"].state == "ok"
 
 
@@ -262,8 +303,55 @@ async def test_it_comes_with_the_policy_to_add(engine, aws):
     assert ("bedrock:InvokeModelWithResponseStream", arn_in("us-east-1")) in allowed
 
 
+async def test_a_tool_that_is_denied_comes_with_the_statement_for_it(engine, aws):
+    tool = f"arn:aws:bedrock::{ACCOUNT}:system-tool/amazon.nova_grounding"
+    aws.edge.route("POST", r"/model/[^/]+/converse-stream", denied("bedrock:InvokeTool", tool))
+    step = await last_of(engine, document(aws.edge))
+    [statement] = json.loads(step.hint.partition("the policy to add: ")[2])["Statement"]
+    assert (statement["Action"], statement["Resource"]) == ("bedrock:InvokeTool", tool)
+
+
 def _listed(value):
     return [value] if isinstance(value, str) else value
+
+
+async def test_a_quota_of_nothing_is_the_reason_with_its_code(engine, aws):
+    aws.quotas[0] = ("On-demand", "requests", 0.0)
+    step = await last_of(engine, document(aws.edge))
+    name = "On-demand model inference requests per minute for Anthropic Claude Sonnet 4 V1"
+    assert (step.name, step.message) == ("quota", f"the quota L-OWN0 '{name}' in us-east-1 is 0 (account)")
+    assert "--service-code bedrock --quota-code L-OWN0 --desired-value N --region us-east-1" in step.hint
+    aws.quotas = [("On-demand", "tokens", 0.0)]
+    step = await last_of(engine, document(aws.edge))
+    assert "Service Quotas does not raise it: ask AWS's support" in step.hint
+
+
+async def test_a_profile_has_the_quotas_of_cross_region_calls(engine, aws):
+    steps = await steps_of(engine, document(aws.edge, PROFILE))
+    assert steps["quota"].message == "cross-region in us-east-1: 9 tokens per minute (L-OWN2)"
+    aws.profiles = {f"global.{MODEL}": ["us-east-1", ""]}
+    steps = await steps_of(engine, document(aws.edge, f"global.{MODEL}"))
+    assert steps["quota"].state == "skipped"
+    assert f"none in us-east-1 whose name is that of {MODEL}, called global cross-region" in steps["quota"].message
+
+
+async def test_a_quota_that_may_not_be_asked_is_not_known_and_no_failure(engine, aws):
+    user = f"User: {ME} is not authorized to perform: servicequotas:ListServiceQuotas"
+    for text, hint in ((user, f"allow servicequotas:ListServiceQuotas to {ME}"), ("no", "allow servicequotas:ListSer")):
+        aws.list_quotas = lambda *_, text=text: json_error("AccessDeniedException", text)
+        steps = await steps_of(engine, document(aws.edge))
+        assert (steps["quota"].state, steps["call"].state) == ("skipped", "ok")
+        assert steps["quota"].message == "what the account may use of it could not be asked: the identity may not"
+        assert hint in steps["quota"].hint
+
+
+async def test_the_default_counts_where_the_account_lists_none(engine, aws):
+    own, aws.quotas = aws.list_quotas, [("On-demand", "tokens", 7.0)]
+    aws.list_quotas = lambda operation, given: own(
+        "ListServiceQuotas" if operation == "ListAWSDefaultServiceQuotas" else "", given
+    )
+    steps = await steps_of(engine, document(aws.edge))
+    assert steps["quota"].detail["quotas"][0]["origin"] == "default"
 
 
 async def test_a_quota_that_is_reached(engine, aws):

@@ -31,6 +31,7 @@ async def steps_of(engine, cloud, caller, role, external_id):
     urls = dict.fromkeys(("endpoint_url", "control_endpoint_url", "sts_endpoint_url"), cloud.url)
     roles = [{"arn": role, "external_id": external_id}]
     connection = {"region": "us-east-1", "auth": {"kind": "aws_keys"}, "roles": roles, **urls}
+    connection["endpoints"] = {"service-quotas": cloud.url}
     steps = [s async for s in engine.check({"provider": "bedrock", "model": MODEL, "connection": connection})]
     assert caller.secret_access_key not in repr(steps)
     return {step.name: step for step in steps}

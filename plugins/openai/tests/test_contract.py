@@ -34,6 +34,13 @@ TOOLS = {"tools", "tool_required", "tool_named"}
 OPENAI = SETTINGS | MESSAGES | TOOLS
 
 
+def listing(sent: Received) -> Reply | None:
+    """Answer what is asked beside calls: the list of models, and Azure's of deployments."""
+    path = sent.target.partition("?")[0]
+    rows = [{"id": "my-model", "status": "succeeded", "model": "gpt-5", "capabilities": {"chat_completion": True}}]
+    return Reply.json({"object": "list", "data": rows}) if path.endswith(("/models", "/deployments")) else None
+
+
 class ChatWire(Wire):
     """What a server of OpenAI's chat API sends."""
 
@@ -87,14 +94,14 @@ class TestOpenAI(ProviderContract):
     @pytest.fixture
     def case(self) -> ProviderCase:
         document = {"model": "gpt-4o", "connection": {"base_url": "{upstream}/v1"}}
-        return ProviderCase(kind="openai", document=document, wire=ChatWire(), supports=OPENAI)
+        return ProviderCase(kind="openai", document=document, wire=ChatWire(), supports=OPENAI, beside=listing)
 
 
 class TestAzureV1(ProviderContract):
     @pytest.fixture
     def case(self) -> ProviderCase:
         document = {"model": "my-deployment", "connection": {"endpoint": "{upstream}"}}
-        return ProviderCase(kind="azure-openai", document=document, wire=AzureWire(), supports=OPENAI)
+        return ProviderCase(kind="azure-openai", document=document, wire=AzureWire(), supports=OPENAI, beside=listing)
 
 
 class TestAzureDated(ProviderContract):
@@ -102,7 +109,7 @@ class TestAzureDated(ProviderContract):
     def case(self) -> ProviderCase:
         connection = {"endpoint": "{upstream}", "api_version": "2024-10-21"}
         document = {"model": "my-deployment", "connection": connection}
-        return ProviderCase(kind="azure-openai", document=document, wire=AzureWire(), supports=OPENAI)
+        return ProviderCase(kind="azure-openai", document=document, wire=AzureWire(), supports=OPENAI, beside=listing)
 
 
 class TestCompatible(ProviderContract):
@@ -110,14 +117,19 @@ class TestCompatible(ProviderContract):
     def case(self) -> ProviderCase:
         connection = {"server": "vllm", "base_url": "{upstream}/v1"}
         document = {"model": "m", "connection": connection, "credentials": {"api_key": "VLLM_API_KEY"}}
-        return ProviderCase(kind="openai-compatible", document=document, wire=ChatWire(), supports=OPENAI | {"top_k"})
+        supports = OPENAI | {"top_k"}
+        return ProviderCase(
+            kind="openai-compatible", document=document, wire=ChatWire(), supports=supports, beside=listing
+        )
 
 
 class TestCompatibleWithoutKey(ProviderContract):
     @pytest.fixture
     def case(self) -> ProviderCase:
         document = {"model": "m", "connection": {"base_url": "{upstream}/v1"}}
-        return ProviderCase(kind="openai-compatible", document=document, wire=ChatWire(), supports=OPENAI)
+        return ProviderCase(
+            kind="openai-compatible", document=document, wire=ChatWire(), supports=OPENAI, beside=listing
+        )
 
 
 @pytest.mark.skipif(find_spec("langchain_openai") is None, reason="langchain-openai is not installed")
@@ -125,7 +137,7 @@ class TestThroughLangChain(ProviderContract):
     @pytest.fixture
     def case(self) -> ProviderCase:
         document = {"model": "gpt-4o", "connection": {"base_url": "{upstream}/v1"}, "runtime": "langchain"}
-        return ProviderCase(kind="openai", document=document, wire=ChatWire(), supports=OPENAI)
+        return ProviderCase(kind="openai", document=document, wire=ChatWire(), supports=OPENAI, beside=listing)
 
 
 # --- embeddings --------------------------------------------------------------------------------------------------
@@ -179,7 +191,7 @@ class TestEmbeddings(EmbedContract):
         if kind == "openai-compatible":
             document["credentials"] = {"api_key": "SERVER_KEY"}
         supports = {"dimensions", "input_type"} if server == "openrouter" else {"dimensions"}
-        return ProviderCase(kind=kind, document=document, wire=wire, supports=supports)
+        return ProviderCase(kind=kind, document=document, wire=wire, supports=supports, beside=listing)
 
 
 # --- ranking -----------------------------------------------------------------------------------------------------
@@ -232,4 +244,5 @@ class TestRanking(RerankContract):
             },
             wire=RANKINGS[server],
             reports_usage=server != "tei",
+            beside=listing,
         )

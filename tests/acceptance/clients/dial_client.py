@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 from aidial_client import Dial, DialException
-from check import CHAT, FAILS, GATEWAY, GREETING, KEY, WEATHER, WEATHER_TOOL, raised, run
+from check import CHAT, FAILS, GATEWAY, GREETING, KEY, WEATHER, WEATHER_SCHEMA, WEATHER_TOOL, raised, run
 
 client = Dial(api_key=KEY, base_url=GATEWAY)
 
@@ -39,6 +39,12 @@ def tools():
     assert json.loads(call.function.arguments) == {"city": "Paris", "days": 3}
 
 
+def structured():
+    shape = {"type": "json_schema", "json_schema": {"name": "weather", "schema": WEATHER_SCHEMA}}
+    answer = ask("'Paris', 3", response_format=shape).choices[0].message.content
+    assert json.loads(answer) == {"city": "Paris", "days": 3}
+
+
 def deployments():
     assert {"scripted", "local"} <= {found.id for found in client.deployments.list()}
 
@@ -49,4 +55,4 @@ def errors():
 
 
 if __name__ == "__main__":
-    run(local, chat, stream, tools, deployments, errors)
+    run(local, chat, stream, tools, structured, deployments, errors)

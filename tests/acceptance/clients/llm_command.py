@@ -9,7 +9,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from check import CHAT, FAILS, GATEWAY, GREETING, KEY, WEATHER, WEATHER_SCHEMA, run
+from check import CHAT, FAILS, GATEWAY, GREETING, KEY, VECTOR, WEATHER, WEATHER_SCHEMA, run
 
 PROGRAM = str(Path(sys.executable).parent / "llm")
 FOLDER = Path(tempfile.mkdtemp(prefix="llm-"))
@@ -25,7 +25,7 @@ ENTRY = """\
 
 
 def llm(*arguments, expected=0):
-    environment = {**os.environ, "LLM_USER_PATH": str(FOLDER)}
+    environment = {**os.environ, "LLM_USER_PATH": str(FOLDER), "OPENAI_BASE_URL": f"{GATEWAY}/v1"}
     done = subprocess.run(
         [PROGRAM, *arguments], env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False
     )
@@ -54,6 +54,11 @@ def structured():
     assert json.loads(answer) == {"city": "Paris", "days": 3}
 
 
+def embeddings():
+    """It embeds with models whose names are its own, at the address that OpenAI's library is told."""
+    assert json.loads(llm("embed", "-m", "text-embedding-3-small", "--key", KEY, "-c", "a text")) == VECTOR
+
+
 def errors():
     assert "no-such-model" in llm("-m", "no-such-model", CHAT, expected=1)
     assert "400" in llm("-m", "scripted", "--no-stream", FAILS[400], expected=1)
@@ -64,4 +69,4 @@ if __name__ == "__main__":
     entries = [ENTRY.format(name=name, gateway=GATEWAY) for name in models]
     (FOLDER / "extra-openai-models.yaml").write_text("".join(entries))
     (FOLDER / "keys.json").write_text(json.dumps({"gateway": KEY}))
-    run(local, chat, stream, tools, structured, errors)
+    run(local, chat, stream, tools, structured, embeddings, errors)

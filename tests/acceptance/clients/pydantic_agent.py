@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from check import CHAT, FAILS, GATEWAY, GREETING, KEY, WEATHER, raised, run
+from check import CHAT, FAILS, GATEWAY, GREETING, KEY, VECTOR, WEATHER, raised, run
 from pydantic import BaseModel
-from pydantic_ai import Agent
+from pydantic_ai import Agent, Embedder
+from pydantic_ai.embeddings.openai import OpenAIEmbeddingModel
 from pydantic_ai.exceptions import ModelHTTPError
 from pydantic_ai.models.openai import OpenAIChatModel
 from pydantic_ai.providers.openai import OpenAIProvider
@@ -52,10 +53,16 @@ def structured():
     assert agent(output_type=Weather).run_sync("'Paris', 3").output == Weather(city="Paris", days=3)
 
 
+async def embeddings():
+    provider = OpenAIProvider(base_url=f"{GATEWAY}/v1", api_key=KEY)
+    result = await Embedder(OpenAIEmbeddingModel("vectors", provider=provider)).embed_documents(["a text", "another"])
+    assert [list(vector) for vector in result.embeddings] == [VECTOR, VECTOR]
+
+
 def errors():
     assert raised(ModelHTTPError, lambda: agent("no-such-model").run_sync(CHAT)).status_code == 404
     assert raised(ModelHTTPError, lambda: agent().run_sync(FAILS[400])).status_code == 400
 
 
 if __name__ == "__main__":
-    run(local, chat, stream, tools, structured, errors)
+    run(local, chat, stream, tools, structured, embeddings, errors)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
 import click
@@ -30,6 +30,20 @@ _GLOBAL = (
 )
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+
+
+var_option = click.option("--var", "pairs", metavar="NAME=VALUE", multiple=True, help="The value of a variable.")
+
+
+def values_of(pairs: Sequence[str]) -> dict[str, str]:
+    """Return the values that ``--var`` gives, by the variable's name."""
+    values = {}
+    for pair in pairs:
+        name, found, value = pair.partition("=")
+        if not found or not name:
+            raise click.BadParameter("NAME=VALUE is expected", param_hint="'--var'")
+        values[name.strip()] = value
+    return values
 
 
 def global_options(command: F) -> F:

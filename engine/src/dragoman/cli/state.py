@@ -5,8 +5,9 @@ from __future__ import annotations
 import datetime as dt
 import getpass
 import re
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Callable, Coroutine, Iterator, Mapping
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
@@ -51,6 +52,27 @@ def with_database(invocation: Invocation, work: Callable[[Database], Coroutine[A
             await opened.aclose()
 
     return invocation.run(run)
+
+
+async def saved_adapters(engine: Engine) -> dict[str, Mapping[str, Any]]:
+    """Return the documents that were saved through the gateway, by name; none where it has no database yet.
+
+    Raises:
+        StateError: The database cannot be reached.
+    """
+    try:
+        from dragoman.server.state import State
+        from dragoman.server.state.database import locate_database
+        from dragoman.server.state.store import ADAPTER
+    except ModuleNotFoundError as error:
+        if (error.name or "").partition(".")[0] == "dragoman":
+            raise
+        return {}  # without the gateway's packages nothing was saved by one here
+    url = await locate_database(engine.settings, _secrets(engine))
+    if url.get_backend_name() == "sqlite" and not await engine.run_blocking(Path(url.database or "").is_file):
+        return {}
+    async with await State.open(engine.settings, _secrets(engine), serve=False) as state:
+        return {revision.name: revision.document for revision in await state.store.list(ADAPTER)}
 
 
 def _secrets(engine: Engine) -> SecretStore | None:

@@ -9,7 +9,7 @@ import click
 
 from dragoman.cli.invocation import Invocation
 from dragoman.cli.options import global_options, json_option, pass_invocation
-from dragoman.cli.output import table, write, write_json, write_line
+from dragoman.cli.output import note, table, write, write_json, write_line
 from dragoman.cli.state import when, with_state
 
 if TYPE_CHECKING:
@@ -20,6 +20,7 @@ Examples:
   dragoman usage
   dragoman usage --by project --by adapter --since 7d
   dragoman usage --by day --only project=search --since 2026-11-01 --until 2026-12-01
+  dragoman usage --by model --by tag:team --since 2026-11-01
   dragoman usage --by key --csv > usage.csv
   dragoman usage --json | jq '.total.costs'
 
@@ -27,12 +28,34 @@ Days begin at midnight UTC. Cost is by the pricing that each adapter had when it
 calls whose adapter has none. Percentiles are right to 5 %. Calls of the last second may be missing.
 """
 
-DIMENSIONS = ("day", "project", "key", "principal", "adapter", "provider", "model", "operation")
+#: Written here as well, so that ``--help`` need not import the database; a test holds them equal.
+DIMENSIONS = (
+    "day", "project", "key", "principal", "adapter", "provider", "model", "base_model", "upstream", "operation",
+)  # fmt: skip
+
+
+def _dimensions(context: click.Context, parameter: click.Parameter, given: tuple[str, ...]) -> tuple[str, ...]:
+    for name in given:
+        _check_dimension(name)
+    return given
+
+
+def _check_dimension(name: str) -> None:
+    from dragoman.adapter import TAG_KEY_PATTERN  # pydantic with it, which --help has no use for
+
+    if name not in DIMENSIONS and not (name.startswith("tag:") and TAG_KEY_PATTERN.fullmatch(name[4:])):
+        raise click.BadParameter(f"{name!r} is not one of {', '.join(DIMENSIONS)}, tag:NAME")
 
 
 @click.command(epilog=EPILOG)
 @click.option(
-    "--by", "by", type=click.Choice(DIMENSIONS), multiple=True, help="What to group by; day unless given. Repeatable."
+    "--by",
+    "by",
+    callback=_dimensions,
+    metavar="WHAT",
+    multiple=True,
+    help=f"What to group by: {', '.join(DIMENSIONS)}, or tag:NAME for a tag of the adapters; day unless given. "
+    "Repeatable.",
 )
 @click.option(
     "--since", callback=when(), metavar="WHEN", default="30d", show_default=True, help="2026-11-01, or 7d ago."
@@ -57,6 +80,9 @@ def usage(invocation: Invocation, /, **given: Any) -> None:
     async def read(state: State) -> UsageReport:
         from dragoman.server.state import UsageQuery
 
+        kept_since = state.retention.kept_since("ledger")
+        if kept_since is not None and given["since"] < kept_since:
+            note(f"calls from before {kept_since:%Y-%m-%d} are not kept (store.ledger_days)")
         return await state.ledger.usage(UsageQuery(**given))
 
     report = with_state(invocation, read)
@@ -73,8 +99,9 @@ def _wanted(only: tuple[str, ...]) -> dict[str, str]:
     wanted = {}
     for text in only:
         name, separator, value = text.partition("=")
-        if not separator or name not in DIMENSIONS:
-            raise click.BadParameter(f"{text!r} is not one of {', '.join(DIMENSIONS)}, then = and a value")
+        if not separator:
+            raise click.BadParameter(f"{text!r} has no value; write for example project=search or tag:team=a")
+        _check_dimension(name)
         if name == "day":
             try:
                 dt.date.fromisoformat(value)

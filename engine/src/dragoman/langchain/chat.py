@@ -119,32 +119,22 @@ class ChatDragoman(AdapterBound, BaseChatModel):
                 run_manager.on_llm_new_token(chunk.text, chunk=chunk)
             yield chunk
 
-    async def _whole(self, asked: _Asked) -> AIMessage:
+    async def _whole(self, asked: Asked) -> AIMessage:
         try:
             resolved = await self._resolve(asked)
             response = await self.bound_engine.chat(
-                self.adapter,
-                asked.messages,
-                tools=asked.tools,
-                tool_choice=asked.tool_choice,
-                override=asked.override,
-                **asked.inference,
+                resolved, asked.messages, tools=asked.tools, tool_choice=asked.tool_choice
             )
         except DragomanError as error:
             raise as_langchain(error) from error.__cause__
         return message_of(response, resolved.target.model)
 
-    async def _pieces(self, asked: _Asked) -> Any:
+    async def _pieces(self, asked: Asked) -> Any:
         writer = ChunkWriter()
         try:
             resolved = await self._resolve(asked)
             async with self.bound_engine.stream(
-                self.adapter,
-                asked.messages,
-                tools=asked.tools,
-                tool_choice=asked.tool_choice,
-                override=asked.override,
-                **asked.inference,
+                resolved, asked.messages, tools=asked.tools, tool_choice=asked.tool_choice
             ) as events:
                 async for event in events:
                     if (chunk := writer.chunk(event)) is not None:
@@ -153,12 +143,12 @@ class ChatDragoman(AdapterBound, BaseChatModel):
         except DragomanError as error:
             raise as_langchain(error) from error.__cause__
 
-    async def _resolve(self, asked: _Asked) -> Resolved:
+    async def _resolve(self, asked: Asked) -> Resolved:
         resolved = await self.bound_engine.resolve(self.adapter, asked.override, asked.inference)
         self._resolved = resolved
         return resolved
 
-    def _asked(self, messages: list[BaseMessage], stop: list[str] | None, kwargs: dict[str, Any]) -> _Asked:
+    def _asked(self, messages: list[BaseMessage], stop: list[str] | None, kwargs: dict[str, Any]) -> Asked:
         rest = {name: value for name, value in kwargs.items() if name not in _LANGCHAINS_OWN}
         tools = tools_from(tool_dicts(rest.pop("tools", None) or ()))
         parallel = rest.pop("parallel_tool_calls", None)
@@ -167,7 +157,7 @@ class ChatDragoman(AdapterBound, BaseChatModel):
         stops = stop if stop is not None else rest.pop("stop_sequences", self.stop)
         own = {name: value for name in _INFERENCE if (value := getattr(self, name)) is not None}
         inference = {**(self.inference or {}), **own, **rest, **({"stop_sequences": stops} if stops else {})}
-        return _Asked(messages_in(messages), tools, choice, override, inference)
+        return Asked(messages_in(messages), tools, choice, override, inference)
 
     def _over(self, said: dict[str, Any]) -> dict[str, Any] | None:
         """Return the override of a call; what the call says wins over what this object says."""
@@ -272,7 +262,7 @@ class ChatDragoman(AdapterBound, BaseChatModel):
         """Return the adapter as it was resolved last; where there is time to wait, resolve it now."""
         if self._resolved is None and not _is_on_a_loop():
             try:
-                self._thread.run(self._resolve(_Asked((), (), None, self._over({}), {})))
+                self._thread.run(self._resolve(Asked((), (), None, self._over({}), {})))
             except DragomanError:
                 return None  # the call will say what is wrong
         return self._resolved
@@ -296,7 +286,7 @@ class ChatDragoman(AdapterBound, BaseChatModel):
         return ["dragoman", "langchain"]
 
 
-class _Asked(NamedTuple):
+class Asked(NamedTuple):
     """One call, in our values."""
 
     messages: tuple[Message, ...]

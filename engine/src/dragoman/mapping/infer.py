@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 from pydantic import ValidationError
 
-from dragoman.adapter import Inference, PayloadMapping, Prompt
+from dragoman.adapter import SETTING_NAMES, Inference, PayloadMapping, Prompt, plain_setting
 from dragoman.errors import DocumentError, Problem, ProviderError
 from dragoman.mapping.answer import answer_of
 from dragoman.mapping.paths import expression_of
@@ -24,22 +24,6 @@ from dragoman.mapping.resemblance import Resemblance, resemblance
 from dragoman.mapping.rules import RuleCompiler
 from dragoman.messages import ROLES
 
-#: Our setting -> the names that endpoints give it, in lower case without ``_`` and ``-``.
-SETTING_NAMES: Mapping[str, frozenset[str]] = {
-    "temperature": frozenset({"temperature", "temp"}),
-    "top_p": frozenset({"topp", "p"}),
-    "top_k": frozenset({"topk", "k"}),
-    "max_tokens": frozenset(
-        {
-            "maxtokens", "maxnewtokens", "maxlength", "maxlen", "maxtokencount", "maxgenlen", "maxoutputtokens",
-            "maxcompletiontokens", "maxtokenstosample", "npredict",
-        }
-    ),
-    "stop_sequences": frozenset({"stop", "stopsequences", "stopwords", "stopstrings"}),
-    "seed": frozenset({"seed", "randomseed"}),
-    "presence_penalty": frozenset({"presencepenalty"}),
-    "frequency_penalty": frozenset({"frequencypenalty"}),
-}  # fmt: skip
 #: The likeliest first.
 PROMPT_NAMES = ("prompt", "inputs", "input", "textinputs", "inputtext", "text", "question", "query", "instruction")
 ANSWER_NAMES = (
@@ -212,7 +196,7 @@ def _composed(request: Any, response: Any) -> Proposal:
 
 def plain_name(key: str | int) -> str:
     """Return a member's name as the tables above write it."""
-    return str(key).lower().replace("_", "").replace("-", "").replace(" ", "")
+    return plain_setting(key)
 
 
 def leaves(value: Any, keys: Keys = ()) -> Iterator[tuple[Keys, Any]]:
@@ -311,7 +295,8 @@ class _Writer:
             self._note(keys, "is the system message")
             return {"$": "system"}
         for setting, names in SETTING_NAMES.items():
-            if name in names and setting not in self.settings and not isinstance(value, bool | str):
+            is_ours = setting in Inference.model_fields and setting not in self.settings
+            if name in names and is_ours and not isinstance(value, bool | str):
                 self._note(keys, f"is inference.{setting}")
                 self.settings[setting] = value
                 return {"$": f"params.{setting}"}

@@ -8,6 +8,6 @@ rule names may be changed by nobody. A call without a caller is the embedding pr
 from dragoman.policy.caller import Caller, Rights
 from dragoman.policy.decision import Policy
 from dragoman.policy.differences import Change
-from dragoman.policy.shown import shown_document, shown_origins
+from dragoman.policy.shown import hidden_members, shown_document, shown_origins
 
-__all__ = ["Caller", "Change", "Policy", "Rights", "shown_document", "shown_origins"]
+__all__ = ["Caller", "Change", "Policy", "Rights", "hidden_members", "shown_document", "shown_origins"]

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from functools import lru_cache
 from typing import Any
 
+from dragoman.adapter import plain_setting
 from dragoman.catalog import Catalog
 from dragoman.errors import AdapterNotFoundError, PolicyError, Problem
 from dragoman.gateway_settings import STAGES, MinimumRole, PolicyRule, PolicySettings, RoleName, Stage
@@ -20,8 +21,13 @@ from dragoman.resolve import NOTHING, AdapterLike, Expanded, expand_both, expand
 PRIVILEGED_MEMBERS = (
     "version", "name", "aliases", "title", "base", "operation", "provider", "model", "base_model", "endpoint_kwargs",
     "connection", "credentials", "mapping", "prompt", "constraints", "capabilities", "rules", "pricing", "limits",
-    "upstreams", "notice", "runtime",
+    "upstreams", "notice", "tags", "runtime",
 )  # fmt: skip
+
+#: Members of ``model_kwargs`` that say the model once more, as :func:`plain_setting` writes them: the rules for
+#: ``model_kwargs.model`` hold for them. Servers exist that read names without regard to case.
+MODEL_NAMES = frozenset({"model", "models", "modelid", "modelname", "fallbackmodels"})
+_MODEL: Path = ("model_kwargs", "model")
 
 #: The engine's own rules; those of the deployment come after them.
 DEFAULT_RULES = (
@@ -109,12 +115,12 @@ class Policy:
         problems = [*self._refused(role, changes), *(p for guard in GUARDS for p in guard(attempt))]
         if problems:
             raise PolicyError(f"{subject}, as {role} in stage {self.stage}", _one_a_path(problems))
-        return tuple(change for change in changes if change.path[0] in PRIVILEGED_MEMBERS)
+        return tuple(change for change in changes if _is_privileged(change.path))
 
     def _minimum_role(self, path: Path, stage: Stage | None = None) -> MinimumRole:
-        return next(
-            (role for pattern, role in reversed(self._rules[stage or self.stage]) if _covers(pattern, path)), "nobody"
-        )
+        paths = (path, _MODEL) if _says_the_model(path) else (path,)
+        rules = reversed(self._rules[stage or self.stage])
+        return next((role for pattern, role in rules if any(_covers(pattern, p) for p in paths)), "nobody")
 
     def _refused(self, role: RoleName, changes: Iterable[Change]) -> Iterator[Problem]:
         for path, _, _ in changes:
@@ -132,6 +138,14 @@ class Policy:
 
 def _rules_of(stage: Stage, rules: Iterable[PolicyRule]) -> list[tuple[Path, MinimumRole]]:
     return [(tuple(path.split(".")), rule.role) for rule in rules if stage in rule.stages for path in rule.paths]
+
+
+def _says_the_model(path: Path) -> bool:
+    return path[0] == "model_kwargs" and len(path) > 1 and plain_setting(path[1]) in MODEL_NAMES
+
+
+def _is_privileged(path: Path) -> bool:
+    return path[0] in PRIVILEGED_MEMBERS or _says_the_model(path)
 
 
 def _covers(pattern: Path, path: Path) -> bool:

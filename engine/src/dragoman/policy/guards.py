@@ -6,6 +6,9 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
+from pydantic import ValidationError
+
+from dragoman.adapter import SETTING_NAMES, EmbedInference, Inference, RerankInference, plain_setting
 from dragoman.catalog import PREDEFINED_BY, Catalog
 from dragoman.errors import PluginError, Problem
 from dragoman.gateway_settings import AllowedIdentity, PolicySettings
@@ -53,6 +56,55 @@ def refused_removals(attempt: Attempt) -> Iterator[Problem]:
     for path, _, after in attempt.changes:
         if after is None and dotted(path) in ranges:
             yield Problem(dotted(path), "has a range: it can be changed within it, not removed")
+
+
+def refused_kwargs(attempt: Attempt) -> Iterator[Problem]:
+    """Hold a setting that has a range to it in ``model_kwargs`` as well, under each name that endpoints give it.
+
+    The provider reads it at whatever depth; so does this. Text is no way around: servers read numbers in it.
+    """
+    changed = [change for change in attempt.changes if _document_path(change.path)[:1] == ("model_kwargs",)]
+    if not changed:
+        return
+    ranges = list(_inference_ranges(attempt))
+    for change in changed:
+        name = plain_setting(next(part for part in reversed(change.path) if not part.isdecimal()))
+        for rule, names in ranges:
+            if name in names and (why := _outside(change, rule)) is not None:
+                yield Problem(dotted(change.path), f"is another name of {rule['range']}, which {why}")
+
+
+def _inference_ranges(attempt: Attempt) -> Iterator[tuple[Mapping[str, Any], frozenset[str]]]:
+    """Yield the ranges of inference settings, each with the plain names of its setting."""
+    for document in attempt.after.effective.values():
+        for rule in document.get("rules") or ():
+            section, _, setting = str(rule.get("range") or "").partition(".")
+            if section == "inference" and setting:
+                yield rule, SETTING_NAMES.get(setting, frozenset()) | {plain_setting(setting.rpartition(".")[2])}
+
+
+def _outside(change: Change, rule: Mapping[str, Any]) -> str | None:
+    value, low, high = change.after, rule.get("minimum"), rule.get("maximum")
+    if value is None:
+        return "has a range: it can be changed within it, not removed"
+    if isinstance(value, bool) or not isinstance(value, int | float) or not _is_a_value(rule["range"], value):
+        return "has a range, and this is no number that it may have"  # -1 often stands for no limit at all
+    if (low is None or low <= value) and (high is None or value <= high):
+        return None
+    return f"goes from {'…' if low is None else low} to {'…' if high is None else high}"
+
+
+def _is_a_value(path: str, value: float) -> bool:
+    """Return whether our own vocabulary takes the value; what it does not know takes any."""
+    _, root, *below = path.split(".")
+    written: Any = value
+    for part in reversed(below):
+        written = {part: written}
+    model = next((m for m in (Inference, EmbedInference, RerankInference) if root in m.model_fields), None)
+    try:
+        return model is None or bool(model.model_validate({root: written}))
+    except ValidationError:
+        return False
 
 
 def refused_runtime(attempt: Attempt) -> Iterator[Problem]:
@@ -165,4 +217,4 @@ def _document_path(path: Path) -> Path:
     return path[2:] if path[0] == "upstreams" else path
 
 
-GUARDS = (refused_bases, refused_removals, refused_identities, refused_secrets, refused_runtime)
+GUARDS = (refused_bases, refused_removals, refused_kwargs, refused_identities, refused_secrets, refused_runtime)

@@ -10,7 +10,8 @@ from dragoman.gateway_settings import RoleName
 #: What callers who are no administrators see: nothing that says where calls go, or as whom.
 SHOWN_MEMBERS = (
     "version", "name", "aliases", "title", "operation", "provider", "base_model", "inference", "model_kwargs",
-    "mapping", "prompt", "constraints", "capabilities", "rules", "pricing", "limits", "notice", "runtime",
+    "mapping", "prompt", "constraints", "capabilities", "rules", "pricing", "limits", "notice", "tags",
+    "runtime",
 )  # fmt: skip
 
 
@@ -23,6 +24,11 @@ def shown_document(document: Mapping[str, Any], role: RoleName) -> dict[str, Any
     if role == "admin":
         return dict(document)
     return {name: document[name] for name in SHOWN_MEMBERS if name in document}
+
+
+def hidden_members(document: Mapping[str, Any], role: RoleName) -> dict[str, Any]:
+    """Return the members of a document that :func:`shown_document` leaves out for a role."""
+    return {} if role == "admin" else {name: value for name, value in document.items() if name not in SHOWN_MEMBERS}
 
 
 def shown_origins(origins: Mapping[str, str], role: RoleName) -> dict[str, str]:

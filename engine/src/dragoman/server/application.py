@@ -126,10 +126,18 @@ class Application:
         await send({"type": "lifespan.shutdown.complete"})
 
     async def _tell_health(self, path: str, send: Send) -> None:
-        """Say that the process lives (``/health``), or that it takes calls (``/ready``); no more than that."""
-        is_ready = self.gateway is not None
-        status = 200 if is_ready or path == "/health" else 503
-        await _answer(send, status, {"status": "ok" if status == 200 else "unavailable"})
+        """Say that the process lives (``/health``), or that it takes calls (``/ready``); no more than that.
+
+        While the database is away calls are taken all the same: then it is ``degraded``, and ``/api/health`` says why.
+        """
+        if path == "/health":
+            await _answer(send, 200, {"status": "ok"})
+            return
+        state = self.state if self.gateway is not None else None
+        if state is None or state.ledger.unbookable is not None:
+            await _answer(send, 503, {"status": "unavailable"})
+            return
+        await _answer(send, 200, {"status": "ok" if state.is_well else "degraded"})
 
     def _authenticator(self, state: State) -> Authenticator:
         if self.no_auth:

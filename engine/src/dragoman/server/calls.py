@@ -18,6 +18,7 @@ from dragoman.resolve import Resolved
 from dragoman.server.auditing import audit_refusal
 from dragoman.server.exchange import ClientGoneError, Exchange
 from dragoman.server.metrics import Labels, Metrics
+from dragoman.server.notices import Notices
 from dragoman.server.refusals import Refusal, refusal_of
 from dragoman.server.state import CallRecord, State, cost_of
 
@@ -35,12 +36,13 @@ class Call:
     """A call, as a context around all of it: from the body's first byte to the answer's last.
 
     ``resolved`` is what :meth:`begin` was given; ``usage`` says what was used so far, whenever it is asked, from the
-    answer's first piece on; ``sent`` what a call used at least that its client gave up before.
+    answer's first piece on; ``sent`` what a call used at least that its client gave up before. ``part`` tells it apart
+    where one request makes several calls, ``after_s`` how long after the request's arrival it began.
     """
 
     __slots__ = (
-        "_attempts", "_caller", "_exchange", "_is_booked", "_is_gone", "_labels", "_metrics", "_operation", "_span",
-        "_state", "_telemetry", "first_token_s", "resolved", "sent", "usage",
+        "_attempts", "_caller", "_exchange", "_is_booked", "_is_gone", "_labels", "_metrics", "_notices", "_operation",
+        "_span", "_state", "_telemetry", "after_s", "first_token_s", "part", "resolved", "sent", "usage",
     )  # fmt: skip
 
     def __init__(
@@ -51,6 +53,7 @@ class Call:
         *,
         state: State,
         metrics: Metrics,
+        notices: Notices,
         telemetry: Telemetry | None,
     ) -> None:
         self._exchange = exchange
@@ -58,6 +61,7 @@ class Call:
         self._operation: Operation = operation
         self._state = state
         self._metrics = metrics
+        self._notices = notices
         self._telemetry = telemetry
         self._span: CallSpan | None = None
         self._labels: Labels | None = None
@@ -66,6 +70,8 @@ class Call:
         self._attempts = 0
         self.resolved: Resolved | None = None
         self.first_token_s: float | None = None
+        self.part: str | None = None
+        self.after_s = 0.0
         self.usage: Callable[[], Usage] | None = None
         self.sent: Callable[[], Usage] | None = None
 
@@ -102,12 +108,16 @@ class Call:
         Args:
             resolved: The adapter with all that the caller adds.
             is_saved: Whether its name is one of the catalogue's; another one is the caller's own and no label.
+
+        Raises:
+            Refusal: It has terms that the caller must accept first.
         """
         self.resolved = resolved
         self._exchange.adapter = resolved.name
         name = (resolved.name if is_saved else None) or UNSAVED
         self._labels = (name, resolved.target.provider, self._operation)
         self._metrics.begun(self._labels)
+        self._notices.check(self._caller, resolved)
         return resolved
 
     def watch_client(self) -> None:
@@ -159,21 +169,23 @@ class Call:
         usage = self.usage() if self.usage is not None else NO_USAGE
         cost = cost_of(usage, resolved.adapter.pricing) if resolved is not None else None
         target = resolved.target if resolved is not None else None
-        duration_s = exchange.duration_s
+        duration_s = exchange.duration_s - self.after_s
         record = CallRecord(
-            call_id=exchange.request_id,
-            at=exchange.started_at,
+            call_id=f"{exchange.request_id}.{self.part}" if self.part else exchange.request_id,
+            at=exchange.started_at + self.after_s,
             principal=caller.name,
             operation=self._operation,
             duration_s=duration_s,
             status=status,
             key_id=caller.key_id,
             project=caller.project,
-            adapter=exchange.adapter,
+            adapter=resolved.name if resolved else exchange.adapter,
             adapter_digest=resolved.digest if resolved else None,
             upstream=resolved.upstream if resolved else None,
             provider=target.provider if target else None,
             model=target.model if target else None,
+            base_model=target.base_model if target else None,
+            tags=resolved.adapter.tags if resolved else None,
             usage=usage,
             cost=cost.amount if cost else None,
             currency=cost.currency if cost else None,

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import orjson
 
-from dragoman.server.refusals import Refusal
+from dragoman.server.refusals import RETRY_AFTER_S, Refusal
 
 if TYPE_CHECKING:
     from dragoman.policy import Caller
@@ -69,20 +69,42 @@ class Bodies:
         self.answer += piece[: MAX_KEPT_BYTES - len(self.answer)]
 
 
+class HeldBytes:
+    """How many bytes of requests a process holds; those of a request count until it is answered."""
+
+    __slots__ = ("_most", "now")
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self.now = 0
+
+    def take(self, size: int) -> int:
+        """Count bytes, and return how many they are.
+
+        Raises:
+            Refusal: There is no room for them.
+        """
+        if self.now + size > self._most:
+            what = "the gateway is busy: the requests that it answers are as long as it bears together"
+            raise Refusal(503, "overloaded", what, retry_after_s=RETRY_AFTER_S)
+        self.now += size
+        return size
+
+
 class Exchange:
     """A request as it comes, and the answer as it goes.
 
     ``caller`` is there once the request was let in; ``error_code`` and the counts are what log and ledger are told.
-    ``bodies`` is set where the deployment's log holds them.
+    ``bodies`` is set where the deployment's log holds them; of ``held`` it takes ``held_bytes`` in the end.
     """
 
     __slots__ = (
         "_connection", "_receive", "_send", "adapter", "bodies", "bytes_in", "bytes_out", "caller", "client",
-        "error_code", "extra_headers", "headers", "method", "path", "request_id", "scope", "started", "started_at",
-        "status", "trace_id",
+        "error_code", "extra_headers", "headers", "held", "held_bytes", "method", "path", "request_id", "scope",
+        "started", "started_at", "status", "trace_id",
     )  # fmt: skip
 
-    def __init__(self, scope: Scope, receive: Receive, send: Send, request_id: str) -> None:
+    def __init__(self, scope: Scope, receive: Receive, send: Send, request_id: str, held: HeldBytes) -> None:
         self.scope = scope
         self._receive = receive
         self._send = send
@@ -100,6 +122,8 @@ class Exchange:
         self.adapter: str | None = None
         self.bytes_in = 0
         self.bytes_out = 0
+        self.held = held
+        self.held_bytes = 0
         self.extra_headers: list[Header] = []
         self.trace_id: str | None = None
         self.bodies: Bodies | None = None
@@ -137,6 +161,7 @@ class Exchange:
             size += len(piece)
             if size > max_bytes:
                 raise _too_long(max_bytes)
+            self.held_bytes += self.held.take(len(piece))
             pieces.append(piece)
             if not message.get("more_body"):
                 return pieces[0] if len(pieces) == 1 else b"".join(pieces)

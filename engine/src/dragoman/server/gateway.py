@@ -15,6 +15,7 @@ import orjson
 from dragoman.adapter import Operation
 from dragoman.constraints import estimate_input
 from dragoman.engine import Engine
+from dragoman.errors import StateError
 from dragoman.events import Usage
 from dragoman.gateway_settings import ServerSettings
 from dragoman.policy import Caller
@@ -26,9 +27,10 @@ from dragoman.server.doors.chat_answer import chat_answer
 from dragoman.server.doors.chat_request import ChatAsked, read_chat
 from dragoman.server.doors.chat_stream import DONE, ChatFrames
 from dragoman.server.doors.texts import embed_answer, read_embed, read_rerank, rerank_answer
-from dragoman.server.exchange import STREAM_HEADERS, Bodies, ClientGoneError, Exchange, Receive, Scope, Send
+from dragoman.server.exchange import STREAM_HEADERS, Bodies, ClientGoneError, Exchange, HeldBytes, Receive, Scope, Send
 from dragoman.server.logs import RequestLog, current_exchange
 from dragoman.server.metrics import CONTENT_TYPE, Metrics
+from dragoman.server.notices import Notices
 from dragoman.server.refusals import RETRY_AFTER_S, Refusal, refusal_of
 from dragoman.server.state import State
 from dragoman.server.static import is_page, send_file
@@ -72,7 +74,9 @@ class Gateway:
         self._authenticator = authenticator
         self._settings = settings
         self._telemetry = telemetry
+        self._notices = Notices(settings.notice, state.store)
         self._in_flight = 0
+        self._held = HeldBytes(settings.max_held_bytes)
         #: Ids are unique without asking the system for randomness each time; nothing rests on their being secret.
         self._id_prefix = os.urandom(8).hex()
         self._count = itertools.count()
@@ -98,7 +102,7 @@ class Gateway:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
-        exchange = Exchange(scope, receive, send, f"req_{self._id_prefix}{next(self._count):08x}")
+        exchange = Exchange(scope, receive, send, f"req_{self._id_prefix}{next(self._count):08x}", self._held)
         if self._settings.log_bodies and not exchange.path.startswith("/api"):  # which shows new keys
             exchange.bodies = Bodies()
         current_exchange.set(exchange)
@@ -111,6 +115,7 @@ class Gateway:
             await self._fail(exchange, error)
         finally:
             self._in_flight -= 1
+            self._held.now -= exchange.held_bytes
             self.log.write(exchange)
 
     async def _answer(self, exchange: Exchange) -> None:
@@ -167,13 +172,32 @@ class Gateway:
         if self._control is None:
             from dragoman.server.control import ControlPlane  # most processes answer models' calls alone
 
-            self._control = ControlPlane(self.engine, self.state).answer
+            self._control = ControlPlane(self.engine, self.state, self._inner_call).answer
         return self._control
 
     # --- calls ---------------------------------------------------------------------------------------------------
 
     def _call(self, exchange: Exchange, caller: Caller, operation: Operation) -> Call:
-        return Call(exchange, caller, operation, state=self.state, metrics=self.metrics, telemetry=self._telemetry)
+        if self.state.ledger.unbookable is not None:
+            self.metrics.refused("unavailable")
+            raise StateError(f"calls cannot be booked just now: {self.state.ledger.unbookable}")
+        return Call(
+            exchange,
+            caller,
+            operation,
+            state=self.state,
+            metrics=self.metrics,
+            notices=self._notices,
+            telemetry=self._telemetry,
+        )
+
+    def _inner_call(
+        self, exchange: Exchange, caller: Caller, part: str | None = None, operation: Operation = "chat"
+    ) -> Call:
+        """Return a call that the control plane makes; ``part`` tells several of one request apart."""
+        call = self._call(exchange, caller, operation)
+        call.part, call.after_s = part, exchange.duration_s if part is not None else 0.0
+        return call
 
     async def _body(self, exchange: Exchange) -> dict[str, Any]:
         return await exchange.json_object(self._settings.max_body_bytes, self._settings.body_timeout_s)

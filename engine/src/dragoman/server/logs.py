@@ -122,8 +122,10 @@ class RequestLog:
             try:
                 self._stream.write(b"".join(held))
                 self._stream.flush()
-            except (OSError, ValueError):
+            except (BrokenPipeError, ValueError):
                 self._stream = None  # nobody reads any more
+            except OSError:
+                pass  # a full disk, for example: these lines are lost, the next ones need not be
 
 
 def _time(seconds: float) -> str:

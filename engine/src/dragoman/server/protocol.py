@@ -13,6 +13,12 @@ from dragoman.server.exchange import CONNECTION
 MAX_HEAD_BYTES = 64 * 1024
 HEAD_TIMEOUT_S = 20.0
 MAX_GATHERED_BYTES = 32 * 1024
+#: Requests that may wait on one connection until those before them are answered.
+MAX_PIPELINED = 64
+#: Bytes of a body that are read on after its answer is complete, so that a client which still sends gets to read it.
+MAX_UNREAD_BYTES = 64 * 1024 * 1024
+#: What surrounds a chunked body (sizes, extensions, trailers) may be this many times as long as the body, and a head.
+MAX_FRAMING_RATIO = 8
 
 
 class GatheringTransport:
@@ -59,6 +65,20 @@ class GatheringTransport:
         return getattr(self._transport, name)
 
 
+class _RefusedError(Exception):
+    """Stops the parser: the request was refused, and what else came with it is not looked at."""
+
+
+class _Trailers(list[tuple[bytes, bytes]]):
+    """Where trailers go: nowhere. A proxy in front that looks after headers does not see to them."""
+
+    def append(self, header: tuple[bytes, bytes]) -> None:
+        """Drop one."""
+
+
+_NOWHERE = _Trailers()
+
+
 class BoundedProtocol(HttpToolsProtocol):
     """uvicorn's protocol, for clients that may be slow, silent or hostile.
 
@@ -70,6 +90,11 @@ class BoundedProtocol(HttpToolsProtocol):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._head_bytes: int | None = None
+        self._read_bytes = 0
+        self._is_fresh = True  # whether the next byte of a read is the first one of a request, and of the read
+        self._is_alone = True  # whether the head began with a read
+        self._body_bytes = 0
+        self._wire_bytes = 0
         self._head_timer: asyncio.TimerHandle | None = None
         self._write_timer: asyncio.TimerHandle | None = None
         self._tell_gone: Callable[[], None] | None = None
@@ -106,33 +131,73 @@ class BoundedProtocol(HttpToolsProtocol):
     # --- the head ------------------------------------------------------------------------------------------------
 
     def data_received(self, data: bytes) -> None:
-        """Take bytes, those of a head up to their limit."""
+        """Take bytes, those of a head and of a body's framing up to their limit."""
+        self._read_bytes = len(data)
+        self._is_fresh = self.cycle is None or not self.cycle.more_body
         super().data_received(data)
         if self._head_bytes is not None:
-            self._head_bytes += len(data)
+            self._head_bytes += self._read_bytes
             if self._head_bytes > MAX_HEAD_BYTES:
-                self._refuse_head(431)
+                self._refuse(431)
             elif self._head_timer is None:  # most heads come whole, and need none
-                self._head_timer = self.loop.call_later(HEAD_TIMEOUT_S, self._refuse_head, 408)
+                self._head_timer = self.loop.call_later(HEAD_TIMEOUT_S, self._refuse, 408)
+        elif self.cycle is not None and self.cycle.more_body:
+            self._wire_bytes += self._read_bytes
+            if self._wire_bytes - self._body_bytes > MAX_HEAD_BYTES + MAX_FRAMING_RATIO * self._body_bytes:
+                self._refuse(431)
 
     def on_message_begin(self) -> None:
         """Begin to count a head."""
         super().on_message_begin()
         self.scope["extensions"] = {CONNECTION: self}  # type: ignore[dict-item]
-        self._head_bytes = 0
+        self._is_alone, self._is_fresh = self._is_fresh, False
+        self._head_bytes = 0 if self._is_alone else -self._read_bytes  # most of it is another request's
 
     def on_headers_complete(self) -> None:
-        """Stop counting."""
-        self._head_bytes = None
+        """Stop counting, and begin with the body."""
         if self._head_timer is not None:
             self._head_timer.cancel()
             self._head_timer = None
+        head_bytes = self._head_bytes or 0
+        may_be = not self._is_alone or head_bytes + self._read_bytes > MAX_HEAD_BYTES
+        is_too_long = may_be and self._is_too_long(head_bytes)
+        if is_too_long or len(self.pipeline) >= MAX_PIPELINED:
+            self._refuse(431)
+            raise _RefusedError
+        self._head_bytes = None
         super().on_headers_complete()
+        self.headers = _NOWHERE
+        self._body_bytes, self._wire_bytes = 0, -self._read_bytes  # this read is the head's
 
-    def _refuse_head(self, status: int) -> None:
-        if not self.transport.is_closing():
-            self.transport.write(STATUS_LINE[status] + b"content-length: 0\r\nconnection: close\r\n\r\n")
+    def on_body(self, body: bytes) -> None:
+        """Take a piece of a body; who goes on sending for long after the answer is not listened to any more."""
+        self._body_bytes += len(body)
+        if self._body_bytes > MAX_UNREAD_BYTES and self.cycle.response_complete:
             self.transport.close()
+        super().on_body(body)
+
+    def send_400_response(self, msg: str) -> None:
+        """Refuse what is no HTTP; where it was refused for a better reason already, say nothing."""
+        if not self._is_answering() and not self.transport.is_closing():
+            super().send_400_response(msg)
+        self.transport.close()
+
+    def _is_too_long(self, head_bytes: int) -> bool:
+        """Return whether a head is, by its own bytes: a read may hold the end of one request and all of the next."""
+        own = len(self.url) + sum(len(name) + len(value) for name, value in self.headers)
+        return max(own, head_bytes) > MAX_HEAD_BYTES
+
+    def _refuse(self, status: int) -> None:
+        """Close the connection, and say why where that is not in the middle of an answer."""
+        if not self._is_answering() and not self.transport.is_closing():
+            self.transport.write(STATUS_LINE[status] + b"content-length: 0\r\nconnection: close\r\n\r\n")
+        self.transport.close()
+
+    def _is_answering(self) -> bool:
+        """Return whether what is written now would be read as a part of another request's answer, or of a begun one."""
+        if self.cycle is None or self.cycle.response_complete:
+            return False
+        return bool(self.pipeline) or self._head_bytes is not None or self.cycle.response_started
 
     # --- stuck clients -------------------------------------------------------------------------------------------
 

@@ -23,11 +23,13 @@ from dragoman.errors import (
     ContentFilteredError,
     ContextOverflowError,
     DocumentError,
+    DocumentNotFoundError,
     DragomanError,
     InvalidRequestError,
     KeyRefusedError,
     MessageError,
     ModelNotFoundError,
+    NameTakenError,
     NotSavedError,
     PermissionDeniedError,
     PluginError,
@@ -59,6 +61,7 @@ class Refusal(Exception):  # noqa: N818  (an answer, not a fault)
         param: The field of the request that it is about.
         retry_after_s: When to try again; ``None``: the answer does not say.
         problems: Every field at fault, where there are several.
+        display: What an end user may read; ``None``: what the table below says of the code or the status.
     """
 
     def __init__(
@@ -70,6 +73,7 @@ class Refusal(Exception):  # noqa: N818  (an answer, not a fault)
         param: str | None = None,
         retry_after_s: float | None = None,
         problems: tuple[Mapping[str, Any], ...] = (),
+        display: str | None = None,
     ) -> None:
         super().__init__(message)
         self.status = status
@@ -78,6 +82,7 @@ class Refusal(Exception):  # noqa: N818  (an answer, not a fault)
         self.param = param
         self.retry_after_s = retry_after_s
         self.problems = problems
+        self.display = display
 
     def as_object(self) -> dict[str, Any]:
         """Return the member ``error`` of the answer."""
@@ -86,7 +91,7 @@ class Refusal(Exception):  # noqa: N818  (an answer, not a fault)
             "type": _TYPES.get(self.status, "server_error" if self.status >= 500 else "invalid_request_error"),
             "param": self.param,
             "code": self.code,
-            "display_message": _display(self.status, self.code),
+            "display_message": self.display or _display(self.status, self.code),
         }
         if self.problems:
             shown["problems"] = self.problems
@@ -118,7 +123,9 @@ _UNREACHABLE = "the model's provider cannot be reached"
 _ROWS: tuple[tuple[type[DragomanError], _Row], ...] = (
     (AdapterNotFoundError, _Row(404, "model_not_found")),
     (PolicyError, _Row(403, "policy")),
+    (NameTakenError, _Row(409, "name_taken")),
     (DocumentError, _Row(400, "invalid_settings")),
+    (DocumentNotFoundError, _Row(404, "not_found")),
     (MessageError, _Row(400, "invalid_messages")),
     (ConstraintError, _Row(400, "context_length_exceeded")),
     (
@@ -171,7 +178,7 @@ def refusal_of(error: Exception, role: RoleName) -> Refusal:
 
 def _refused_fields(error: ProblemsError, row: _Row, role: RoleName) -> Refusal:
     shown = list(error.problems)
-    if role != "admin" and not isinstance(error, PolicyError):
+    if role != "admin" and not isinstance(error, PolicyError | NameTakenError):
         shown = [p for p in shown if p.path.split(".")[0] in _OPEN_FIELDS]
     if not shown:
         return Refusal(500, "deployment", _DEPLOYMENT)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import hashlib
 from functools import cache
 from importlib import resources
@@ -26,8 +27,15 @@ _TYPES = {
 
 class _File(NamedTuple):
     data: bytes
+    compressed: bytes
     kind: bytes
     tag: bytes
+
+
+def takes_gzip(exchange: Exchange) -> bool:
+    """Return whether a client takes compressed answers; one that says so with a weight of its own gets none."""
+    accepted = exchange.headers.get(b"accept-encoding", b"").lower().split(b",")
+    return any(coding.strip() == b"gzip" for coding in accepted)
 
 
 def is_page(method: str, path: str) -> bool:
@@ -45,19 +53,23 @@ async def send_file(exchange: Exchange) -> None:
     found = _files().get(name)
     if found is None:
         raise Refusal(404, "unknown_url", f"the page has no file {name[:100]!r}")
+    is_compressed = takes_gzip(exchange)
+    data, tag = (found.compressed, found.tag[:-1] + b'-gzip"') if is_compressed else (found.data, found.tag)
     headers = [
+        *([(b"content-encoding", b"gzip")] if is_compressed else []),
+        (b"vary", b"accept-encoding"),
         (b"content-type", found.kind),
         (b"content-security-policy", POLICY.encode()),
         (b"cache-control", b"no-cache"),
-        (b"etag", found.tag),
+        (b"etag", tag),
         (b"x-content-type-options", b"nosniff"),
         (b"referrer-policy", b"no-referrer"),
         (b"cross-origin-opener-policy", b"same-origin"),
     ]
-    if exchange.headers.get(b"if-none-match") == found.tag:
+    if exchange.headers.get(b"if-none-match") == tag:
         await exchange.answer(304, b"", headers)
     else:
-        await exchange.answer(200, b"" if exchange.method == "HEAD" else found.data, headers)
+        await exchange.answer(200, b"" if exchange.method == "HEAD" else data, headers)
 
 
 @cache
@@ -68,5 +80,6 @@ def _files() -> dict[str, _File]:
         kind = _TYPES.get(entry.name.rpartition(".")[2])
         if kind is not None:
             data = entry.read_bytes()
-            found[entry.name] = _File(data, kind, b'"%s"' % hashlib.sha256(data).hexdigest()[:32].encode())
+            compressed = gzip.compress(data, mtime=0)
+            found[entry.name] = _File(data, compressed, kind, b'"%s"' % hashlib.sha256(data).hexdigest()[:32].encode())
     return found

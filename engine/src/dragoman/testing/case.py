@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -105,6 +105,8 @@ class ProviderCase:
         errors: HTTP status -> error class, where the provider's differs from :data:`dragoman.errors.ERROR_BY_STATUS`.
         light_modules: Third-party modules that the entry module may import although they are not the engine's.
         model_kwargs_in: Dotted path of the body's member that takes ``model_kwargs``; ``None`` = the body itself.
+        beside: What the provider answers beside calls: its lists of models, the questions of its own check; returns
+            ``None`` for the request of a call. Needed where the provider lists models or has steps of its own.
     """
 
     kind: str
@@ -116,6 +118,7 @@ class ProviderCase:
     errors: Mapping[int, type[ProviderError]] = field(default_factory=dict)
     light_modules: Collection[str] = ()
     model_kwargs_in: str | None = None
+    beside: Callable[[Received], Reply | None] | None = None
 
     @property
     def operation(self) -> Operation:

@@ -1,12 +1,20 @@
 """A gateway on loopback, driven by real clients; its models are an upstream that the test scripts, and a plugin."""
 
 import asyncio
+import contextlib
 import io
 import json
 import logging
+import os
+import re
+import sqlite3
+import subprocess
+import sys
 import threading
 import time
+import types
 from concurrent.futures import Future
+from importlib.metadata import EntryPoint
 
 import httpx
 import openai
@@ -19,6 +27,9 @@ from dragoman.settings import Settings
 from dragoman.testing.upstream import Upstream
 
 PATIENCE_S = 30
+#: The doors that calls come in by.
+CALL = re.compile(r"/v1/(chat/completions|embeddings|rerank)|/openai/deployments/.+/(chat/completions|embeddings)")
+DRAGOMAN = (sys.executable, "-m", "dragoman.cli.main")
 
 SCRIPTED_PLUGIN = '''
 """A provider that does what the last message says, word by word."""
@@ -162,6 +173,8 @@ class Served:
 
     def __init__(self, settings, plugins, *, no_auth=False):
         self.requests = io.BytesIO()
+        #: False in a test that loses rows on purpose.
+        self.checks_rows = True
         self.application = Application(settings, no_auth=no_auth, plugins=plugins, requests_to=self.requests)
         self._socket = _listen(settings.server.host, 0)
         self.url = f"http://127.0.0.1:{self._socket.getsockname()[1]}"
@@ -183,6 +196,18 @@ class Served:
         self._thread.join(PATIENCE_S)
         self._socket.close()
         assert not self._thread.is_alive()
+
+    def check_rows(self):
+        """Hold the ledger to one row for each call that a known caller made, whatever the test was about."""
+        database = self.application.state.database
+        if not database.is_sqlite or not self.checks_rows:
+            return
+        with contextlib.closing(sqlite3.connect(database.place)) as opened:
+            booked = [call_id for (call_id,) in opened.execute("SELECT call_id FROM dragoman_calls")]
+        lines = [json.loads(line) for line in self.requests.getvalue().splitlines()]
+        asked = [line["request_id"] for line in lines if line["principal"] and CALL.fullmatch(line["path"])]
+        inner = {line["request_id"] for line in lines if line["path"].startswith("/api/")}  # which may make several
+        assert sorted(booked) == sorted([*asked, *(one for one in booked if one.partition(".")[0] in inner)])
 
     def run(self, work):
         """Run a coroutine on the gateway's loop."""
@@ -235,8 +260,6 @@ class Served:
 @pytest.fixture
 def module_of_plugin():
     """The scripted plugin's module, for what it counts."""
-    import sys
-
     return lambda: sys.modules["plugin_under_test_scripted"]
 
 
@@ -256,27 +279,110 @@ def until():
 @pytest.fixture
 def serve(tmp_path, plugin_module):
     """Start a gateway: ``serve(stage="dev", server={…}, adapters={…})``."""
+    with serving(tmp_path, plugin_module(SCRIPTED_PLUGIN, "scripted")) as start:
+        yield start
+
+
+@pytest.fixture(scope="module")
+def serve_once(tmp_path_factory):
+    """Start a gateway that a module's tests share, likewise."""
+    module = types.ModuleType("plugin_under_test_scripted")
+    exec(SCRIPTED_PLUGIN, module.__dict__)  # noqa: S102  (the tests' own text)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(sys.modules, module.__name__, module)
+        entry_point = EntryPoint("scripted", module.__name__, "dragoman.plugins")
+        with serving(tmp_path_factory.mktemp("gateway"), entry_point) as start:
+            yield start
+
+
+@contextlib.contextmanager
+def serving(parent, scripted):
     running = []
     for name in ("uvicorn.error", "uvicorn"):
         logging.getLogger(name).setLevel(logging.WARNING)
 
     def start(*, adapters=None, no_auth=False, found=(), server=None, **settings):
-        folder = tmp_path / f"deployment-{len(running)}"
+        folder = parent / f"deployment-{len(running)}"
         (folder / "adapters").mkdir(parents=True)
         (folder / "inference").mkdir()
         for name, text in {**ADAPTERS, **(adapters or {})}.items():
             (folder / "adapters" / f"{name}.yaml").write_text(text)
         (folder / "dragoman.toml").write_text("")
         loaded = Settings.load(folder, server={"grace_s": 2, **(server or {})}, **settings)
-        plugins = load_plugins(found=[plugin_module(SCRIPTED_PLUGIN, "scripted"), *found])
-        served = Served(loaded, plugins, no_auth=no_auth)
+        served = Served(loaded, load_plugins(found=[scripted, *found]), no_auth=no_auth)
         served.start()
         running.append(served)
         return served
 
-    yield start
+    try:
+        yield start
+    finally:
+        for served in running:
+            served.stop()
     for served in running:
-        served.stop()
+        served.check_rows()
+
+
+class Process:
+    """`dragoman serve` as a process of its own; ``api`` asks it as administrator."""
+
+    def __init__(self, folder, key, environment, log):
+        self.key = key
+        self.log = log
+        self.api = None
+        self.calls = 0
+        with log.open("wb") as output:
+            self.process = subprocess.Popen(
+                [*DRAGOMAN, "serve", "--port", "0", "--config", str(folder)],
+                stdout=output, stderr=output, env=environment,
+            )  # fmt: skip
+
+    def ready(self):
+        """Wait until it says where it is."""
+        ends = time.monotonic() + PATIENCE_S
+        while not (found := re.search(r"listens on (http://\S+)", self.log.read_text())):
+            assert self.process.poll() is None, self.log.read_text()
+            assert time.monotonic() < ends
+            time.sleep(0.02)
+        self.api = httpx.Client(base_url=found[1], headers={"authorization": f"Bearer {self.key}"}, timeout=PATIENCE_S)
+        return self
+
+    def ask(self, key=None, model="mine", **headers):
+        """Return the status of a call; one that was let in is counted."""
+        headers = {"authorization": f"Bearer {key or self.key}", **headers}
+        ask = {"model": model, "messages": [{"role": "user", "content": "Tell me about iterators"}]}
+        status = self.api.post("/v1/chat/completions", headers=headers, json=ask).status_code
+        self.calls += status != 401
+        return status
+
+    def close(self):
+        if self.api is not None:
+            self.api.close()
+        self.process.kill()
+        self.process.wait(PATIENCE_S)
+
+
+@pytest.fixture
+def serve_process():
+    """Start `dragoman serve` on a deployment's folder, with an administrator's key; ``.ready()`` waits for it."""
+    running, keys = [], {}
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(("DRAGOMAN_", "OTEL_"))}
+
+    def start(folder, **variables):
+        if folder not in keys:
+            asked = ["--name", "boss", "--project", "p", "--role", "admin", "--json", "--config", str(folder)]
+            made = subprocess.run(
+                [*DRAGOMAN, "keys", "create", *asked], env=environment, capture_output=True, check=True,
+                timeout=PATIENCE_S,
+            )  # fmt: skip
+            keys[folder] = json.loads(made.stdout)["secret"]
+        log = folder / f"log-{len(running)}"
+        running.append(Process(folder, keys[folder], {**environment, **variables}, log))
+        return running[-1]
+
+    yield start
+    for process in running:
+        process.close()
 
 
 @pytest.fixture

@@ -98,6 +98,26 @@ def test_a_body_beyond_its_bound_is_refused(serve):
         assert (one.status_code, one.json()["error"]["code"]) == (413, "request_too_large")
 
 
+def test_bodies_are_bounded_all_together(serve, module_of_plugin):
+    gateway = serve(server={"max_body_bytes": 60_000, "max_held_bytes": 100_000})
+    key = gateway.key()
+    state = module_of_plugin().state
+    long = {"model": "model", "messages": [{"role": "user", "content": f"!hang {'x' * 55_000}"}]}
+    first = threading.Thread(target=lambda: _ask_and_leave(gateway, key, long), daemon=True)
+    first.start()
+    until(lambda: state["waiting"] == 1)
+    with gateway.client(key) as client:
+        answer = client.post("/v1/chat/completions", json=long)
+        assert (answer.status_code, answer.json()["error"]["code"]) == (503, "overloaded")
+        assert answer.headers["retry-after"] == "1"
+        short = {**long, "messages": [{"role": "user", "content": "hello"}]}
+        assert client.post("/v1/chat/completions", json=short).status_code == 200
+        first.join()
+        until(lambda: state["closed"] == 1)
+        short["messages"][0]["content"] += "x" * 55_000
+        until(lambda: client.post("/v1/chat/completions", json=short).status_code == 200)  # all of it is given back
+
+
 def test_a_body_that_does_not_come_is_not_waited_for(serve):
     gateway = serve(server={"body_timeout_s": 0.2})
     head = (
@@ -133,9 +153,9 @@ def test_more_requests_than_the_gateway_bears_are_told_to_come_again(serve, modu
     first.join()
 
 
-def _ask_and_leave(gateway, key):
+def _ask_and_leave(gateway, key, ask=ASK):
     with contextlib.suppress(httpx.ReadTimeout), gateway.client(key) as client:
-        client.post("/v1/chat/completions", json=ASK, timeout=2)
+        client.post("/v1/chat/completions", json=ask, timeout=2)
 
 
 def test_a_client_that_takes_nothing_is_let_go(serve, module_of_plugin):

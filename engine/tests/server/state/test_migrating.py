@@ -6,7 +6,7 @@ from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from dragoman.errors import StateError
-from dragoman.server.state import State, migrating, tables
+from dragoman.server.state import State, UsageQuery, migrating, tables
 from dragoman.server.state.database import Database, locate_database
 from sqlalchemy import inspect, text
 
@@ -34,6 +34,16 @@ async def test_up_and_down_and_up_again(database):
     await migrating.upgrade(database)
     await migrating.upgrade(database)
     assert (await migrating.migration_status(database)).is_current
+
+
+async def test_what_was_booked_before_a_migration_is_there_after_it(database, settings, call):
+    async with await State.open(settings) as state:
+        state.ledger.append(call(tags={"team": "a"}))
+    await migrating.downgrade(database, "0001")
+    assert (await migrating.migration_status(database)).version == "0001"
+    await migrating.upgrade(database)
+    async with await State.open(settings) as state:
+        assert (await state.ledger.usage(UsageQuery(by=("tag:team",)))).groups[0].key == {"tag:team": None}
 
 
 async def test_the_migrations_make_exactly_the_tables_that_the_program_uses(database):

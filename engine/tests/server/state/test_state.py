@@ -28,6 +28,8 @@ async def main(url, directory):
             what, *arguments = json.loads(line)
             if what == "save":
                 say((await state.store.save("adapter", *arguments, by="worker")).number)
+            elif what == "save_as":
+                say((await state.store.save(*arguments, by="worker")).number)
             elif what == "saves":
                 for number in range(100_000):
                     say((await state.store.save("adapter", "many", {"n": number}, by="worker")).number)
@@ -163,6 +165,20 @@ async def test_an_engine_follows_what_another_process_saves(engine, attached, wo
     await eventually(lambda: model_is("m1"))
 
 
+async def test_an_engine_follows_prompts_that_another_process_saves(engine, attached, worker, eventually):
+    async def hears(text):
+        names = await engine.prompts.names()
+        return "fresh" in names and (await engine.prompt("fresh")).text.strip() == text
+
+    def document(text):
+        return {"variants": {"a": {"adapter": "mine", "text": text}}}
+
+    await worker.ask("save_as", "prompt", "fresh", document("one"))
+    await eventually(lambda: hears("one"))
+    await worker.ask("save_as", "prompt", "fresh", document("two"))
+    await eventually(lambda: hears("two"))
+
+
 async def names_hold(engine, name):
     return name in (await engine.catalog()).entries
 
@@ -206,7 +222,9 @@ async def test_health_tells_how_it_stands(engine, attached):
     assert attached.health() == {
         "database": {"place": attached.database.place, "problem": None, "seen_s_ago": pytest.approx(0, abs=60)},
         "files": {"problem": None},
+        "settings": {"problem": None},
         "ledger": {"problem": None, "backlog_bytes": 0, "damaged_lines": 0, "lost_calls": 0},
+        "retention": {"problem": None},
     }
 
 

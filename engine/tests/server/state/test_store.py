@@ -126,6 +126,19 @@ async def test_rolling_back_saves_the_old_document_anew(state):
     assert [r.name for r in await state.store.list("adapter")] == ["mine"]
 
 
+async def test_what_is_written_once_is_never_changed_or_deleted(state):
+    store = state.store
+    await store.save("prompt-version", "greeting@1", {"n": 1}, by="alice", expected=0)
+    for expected in (None, 0, 1):
+        with pytest.raises(RevisionConflictError, match="is there, and is never changed"):
+            await store.save("prompt-version", "greeting@1", {"n": 2}, by="bob", expected=expected)
+    for change in (store.delete("prompt-version", "greeting@1", by="bob"),
+                   store.roll_back("prompt-version", "greeting@1", 1, by="bob")):  # fmt: skip
+        with pytest.raises(RevisionConflictError):
+            await change
+    assert store.current("prompt-version")["greeting@1"].document == {"n": 1}
+
+
 async def test_what_is_not_there_cannot_be_deleted_or_rolled_back_to(state):
     with pytest.raises(NotSavedError, match="no adapter 'mine' was ever saved"):
         await state.store.delete("adapter", "mine", by="alice")

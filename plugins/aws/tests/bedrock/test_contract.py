@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from dragoman.testing.contract import Answer, ProviderCase, ProviderContract, Reply, Wire
 
+from ..control_planes import URLS, beside  # noqa: TID252  (the tests are no package that could be installed)
 from ..edge import error, event, event_stream  # noqa: TID252  (the tests are no package that could be installed)
 
 STOP = {"stop": "end_turn", "length": "max_tokens", "tool_calls": "tool_use"}
@@ -83,7 +84,7 @@ class ConverseContract(ProviderContract):
 
     @pytest.fixture
     def case(self) -> ProviderCase:
-        connection = {"region": "us-east-1", "endpoint_url": "{upstream}", "family": "claude", "auth": self.auth}
+        connection = {"region": "us-east-1", **URLS, "family": "claude", "auth": self.auth}
         return ProviderCase(
             kind="bedrock",
             document={
@@ -94,6 +95,7 @@ class ConverseContract(ProviderContract):
             wire=ConverseWire(),
             supports=self.supports,
             model_kwargs_in="additionalModelRequestFields",
+            beside=beside,
         )
 
 
@@ -104,6 +106,10 @@ class TestWithKeys(ConverseContract):
 class TestWithAnApiKey(ConverseContract):
     auth = {"kind": "bedrock_api_key"}  # noqa: RUF012
     credentials = {"access_key_id": None, "secret_access_key": None}  # noqa: RUF012
+
+    @pytest.mark.xfail(strict=True, reason="botocore sends API keys over https alone")
+    async def test_rows_of_a_list_become_adapters_that_hold(self, subject, canaries):
+        await super().test_rows_of_a_list_become_adapters_that_hold(subject, canaries)
 
 
 class ClaudeWire(Wire):
@@ -150,7 +156,7 @@ class ClaudeWire(Wire):
 class TestInvokeModel(ProviderContract):
     @pytest.fixture
     def case(self) -> ProviderCase:
-        connection = {"region": "us-east-1", "endpoint_url": "{upstream}", "auth": {"kind": "aws_keys"}}
+        connection = {"region": "us-east-1", **URLS, "auth": {"kind": "aws_keys"}}
         document = {
             "model": "anthropic.claude-v2",
             "connection": connection,
@@ -160,4 +166,4 @@ class TestInvokeModel(ProviderContract):
             "temperature", "top_p", "top_k", "max_tokens", "stop_sequences", "reasoning_budget", "system", "images",
             "documents", "tool_results", "tools", "tool_required", "tool_named",
         }  # fmt: skip
-        return ProviderCase(kind="bedrock", document=document, wire=ClaudeWire(), supports=supports)
+        return ProviderCase(kind="bedrock", document=document, wire=ClaudeWire(), supports=supports, beside=beside)

@@ -17,10 +17,11 @@ from dragoman.testing.contract import (
     RerankWire,
 )
 
+from ..control_planes import URLS, beside  # noqa: TID252  (the tests are no package that could be installed)
 from ..edge import error  # noqa: TID252  (the tests are no package that could be installed)
 from .test_contract import TYPES
 
-CONNECTION = {"region": "us-east-1", "endpoint_url": "{upstream}", "auth": {"kind": "aws_keys"}}
+CONNECTION = {"region": "us-east-1", **URLS, "auth": {"kind": "aws_keys"}}
 
 
 class BedrockEmbedWire(EmbedWire):
@@ -69,7 +70,7 @@ def case_of(wire: EmbedWire, base_model: str, supports: set[str], **values: Any)
     """Return the case of a model behind a profile."""
     model = "arn:aws:bedrock:us-east-1:111122223333:application-inference-profile/abc"
     document = {"operation": "embed", "model": model, "base_model": base_model, "connection": CONNECTION}
-    return ProviderCase(kind="bedrock", document=document, wire=wire, supports=supports, values=values)
+    return ProviderCase(kind="bedrock", document=document, wire=wire, supports=supports, values=values, beside=beside)
 
 
 class TestCohere(EmbedContract):
@@ -122,6 +123,7 @@ class TestRerank(RerankContract):
             kind="bedrock",
             document=document,
             wire=AgentsWire(),
+            beside=beside,
             reports_usage=False,
             model_kwargs_in="rerankingConfiguration.bedrockRerankingConfiguration.modelConfiguration"
             ".additionalModelRequestFields",

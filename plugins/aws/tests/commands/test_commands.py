@@ -8,6 +8,7 @@ import sys
 
 import pytest
 from dragoman.cli.main import main
+from dragoman.documents import parse_document
 
 from ..cloud import REGION, allow, trust  # noqa: TID252
 
@@ -89,6 +90,34 @@ def test_a_cross_region_profile_is_shown_and_saved(read, run):
     assert [profile["id"] for profile in system] == [f"us.{HAIKU}"]
 
 
+def test_a_geography_that_is_not_there_is_refused_with_those_that_are(run, deployment):
+    there = f"of this model there are here: us.{HAIKU}"
+    for arguments in (
+        ("profiles", "show", f"jp.{HAIKU}"),
+        ("profiles", "create", "a", "--from", f"jp.{HAIKU}"),
+        (
+            "routers",
+            "create",
+            "r",
+            "--model",
+            f"jp.{HAIKU}",
+            "--model",
+            HAIKU,
+            "--fallback",
+            HAIKU,
+            "--difference",
+            "5",
+        ),
+    ):
+        _, err = run("bedrock", *arguments, code=1)
+        assert f"there is no profile jp.{HAIKU} in us-east-1" in err
+        assert there in err
+    (deployment / "p.yaml").write_text(f"profiles: [{{name: a, source: jp.{HAIKU}}}]", encoding="utf-8")
+    assert there in run("bedrock", "profiles", "apply", "p.yaml", code=1)[1]
+    _, err = run("bedrock", "profiles", "show", "nobody", code=1)
+    assert "there is no application profile 'nobody'" in err
+
+
 def test_a_declaration_is_applied_after_its_plan_and_a_second_time_changes_nothing(run, read, deployment):
     file = deployment / "profiles.yaml"
     file.write_text(f"profiles:\n- name: declared\n  source: us.{HAIKU}\n  tags: {{team: a}}\n", encoding="utf-8")
@@ -105,12 +134,48 @@ def test_a_declaration_is_applied_after_its_plan_and_a_second_time_changes_nothi
     run("bedrock", "profiles", "delete", "declared", "--yes")
 
 
+REPLACED = """\
+# Costs of team a; see the wiki.
+provider: bedrock
+model: {arn}   # the profile
+upstreams:
+  b: {{model: {arn}}}
+  other: {{model: "{arn}x"}}
+"""
+
+
+def test_adapters_of_a_replaced_profile_are_listed_and_rewritten_with_their_comments(run, read, deployment):
+    declare = "profiles:\n- {{name: replaced, source: {source}}}\n".format
+    file = deployment / "profiles.yaml"
+    file.write_text(declare(source=f"us.{HAIKU}"), encoding="utf-8")
+    old = read("bedrock", "profiles", "apply", str(file), "--yes")["profiles"][0]["arn"]
+    adapter = deployment / "adapters" / "team-a.yaml"
+    adapter.write_text(REPLACED.format(arn=old), encoding="utf-8")
+    file.write_text(declare(source=HAIKU), encoding="utf-8")
+
+    planned, err = run("bedrock", "profiles", "apply", str(file), "--dry-run", "--json")
+    assert [(a["adapter"], a["paths"]) for a in json.loads(planned)["adapters"]] == [
+        ("team-a", ["model", "upstreams.b.model"])
+    ]
+    assert f"the adapter team-a (file {adapter}) names {old} as its model, upstreams.b.model and has to be ch" in err
+    assert adapter.read_text(encoding="utf-8") == REPLACED.format(arn=old)
+
+    applied, err = run("bedrock", "profiles", "apply", str(file), "--yes", "--json", "--write-adapters")
+    new = json.loads(applied)["profiles"][0]["arn"]
+    assert f"{adapter} names {new} now" in err
+    assert adapter.read_text(encoding="utf-8") == REPLACED.format(arn=new).replace(f"{new}x", f"{old}x")
+    run("bedrock", "profiles", "delete", "replaced", "--yes")
+
+
 def test_profiles_of_a_template_become_adapters(run, read, deployment):
     made = read("bedrock", "profiles", "create", "of-template", "--from", HAIKU)
-    properties = {"InferenceProfileName": "of-template", "ModelSource": {"CopyFrom": made["models"][0]}}
-    resource = {"Type": "AWS::Bedrock::ApplicationInferenceProfile", "Properties": properties}
-    (deployment / "template.json").write_text(json.dumps({"Resources": {"TeamA": resource}}), encoding="utf-8")
-    [document] = read("bedrock", "profiles", "import", "--template", "template.json")["documents"]
+    template = f"""Resources:
+  TeamA:
+    Type: AWS::Bedrock::ApplicationInferenceProfile
+    Properties: {{InferenceProfileName: of-template, ModelSource: {{CopyFrom: !Sub "x${{AWS::Region}}{HAIKU}"}}}}
+"""
+    (deployment / "template.yaml").write_text(template, encoding="utf-8")
+    [document] = read("bedrock", "profiles", "import", "--template", "template.yaml")["documents"]
     assert document == {
         "name": "teama",
         "provider": "bedrock",
@@ -225,6 +290,55 @@ def test_what_is_not_known_is_told_beside_the_policy(run):
 @pytest.mark.parametrize(("form", "begins"), [("cloudformation", "AWSTemplateFormatVersion"), ("terraform", "data ")])
 def test_snippets(run, form, begins):
     assert run("policy", f"us.{HAIKU}", "--region", REGION, "--format", form)[0].startswith(begins)
+
+
+def test_a_role_is_a_trust_policy_and_what_it_may_do(run):
+    target = ("amazon.nova-lite-v1:0", "--region", REGION)
+    trusting = ("--trust", GATEWAY, "--external-id", "x-7f3a")
+    template = parse_document(run("policy", *target, *trusting, "--format", "cloudformation")[0], ".yaml", "template")
+    [role] = template["Resources"].values()
+    assert role["Type"] == "AWS::IAM::Role"
+    assert role["Properties"]["AssumeRolePolicyDocument"]["Statement"][0]["Action"] == "sts:AssumeRole"
+    assert [policy["PolicyName"] for policy in role["Properties"]["Policies"]] == ["dragoman"]
+    written = run("policy", *trusting, "--format", "terraform")[0]
+    assert written.startswith('resource "aws_iam_role" "dragoman" {')
+    assert "takes --format cloudformation or terraform" in run("policy", *target, *trusting, code=2)[1]
+
+
+def test_what_allows_nothing_is_an_error_and_no_empty_policy(run):
+    out, err = run("policy", "amazon.nova-lite-v1:0", "--region", REGION, "--for", "prompt", code=1)
+    assert out == ""
+    assert "there is nothing to allow: the target is no prompt" in err
+
+
+def test_of_several_upstreams_the_one_that_is_called_counts_and_that_is_told(run, deployment):
+    several = (
+        f"provider: bedrock\nmodel: {HAIKU}\nconnection: {{roles: []}}\n"
+        "upstreams: {far: {tier: 1, connection: {region: eu-west-1}}, near: {connection: {region: us-west-2}}}\n"
+    )
+    write_adapter(deployment, "several", several)
+    out, err = run("policy", "several")
+    assert json.loads(out)["Statement"][0]["Resource"] == f"arn:aws:bedrock:us-west-2::foundation-model/{HAIKU}"
+    assert "took upstream 'near', the heaviest of the lowest tier: the policy is for that one" in err
+
+
+def test_tools_and_asynchronous_answers(run, deployment):
+    searching = f"provider: bedrock\nmodel: {HAIKU}\nconnection: {{roles: []}}\n"
+    write_adapter(deployment, "searching", searching + "inference: {system_tools: [nova_grounding]}\n")
+    found = {s["Sid"]: s for s in statements(run, "searching", "--account", MODELS)}
+    assert found["UseTools"]["Resource"] == f"arn:aws:bedrock::{MODELS}:system-tool/amazon.nova_grounding"
+    write_adapter(
+        deployment,
+        "patient",
+        "provider: sagemaker\nmodel: llama\nmapping: {preset: tgi}\n"
+        "connection: {region: us-west-2, invocation: async}\n",
+    )
+    assert "say where with --s3-output" in run("policy", "patient", "--account", MODELS)[1]
+    out, err = run("policy", "patient", "--account", MODELS, "--s3-output", "s3://outbox/answers")
+    assert ([s["Sid"] for s in json.loads(out)["Statement"]], err) == (
+        ["InvokeEndpoint", "ReadAnswers", "AwaitAnswers"],
+        "",
+    )
 
 
 def test_trust_policies(run):

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import json
+import signal
+import subprocess
+import sys
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -151,6 +155,29 @@ def test_a_failure_shows_its_reason(run: Any, file: Any, control: Control, at: A
     assert control.endpoints == {}
 
 
+def test_ctrl_c_takes_back_what_was_made(run: Any, file: Any, control: Control, at: Any, tmp_path: Path) -> None:
+    control.course = ["Creating"]
+    path = file(hugging_face_token="MY_HF_TOKEN", **at)
+    waiting = threading.Event()
+    describe = control.DescribeEndpoint
+
+    def looked_at(asked: dict[str, Any]) -> dict[str, Any]:
+        waiting.set()
+        return describe(asked)
+
+    control.DescribeEndpoint = looked_at  # type: ignore[method-assign]
+    command = [sys.executable, "-m", "dragoman.cli.main", "sagemaker", "deploy", path, "--yes"]
+    command += ["--hugging-face-url", "http://127.0.0.1:9", "--config", str(tmp_path)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        assert waiting.wait(60)
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert "endpoint mistral-7b: rolling back" in err
+    assert TOKEN not in out + err
+    assert (control.models, control.configs, control.endpoints) == ({}, {}, {})
+
+
 def test_an_endpoint_that_is_not_there_is_an_error(run: Any, file: Any, control: Control, at: Any) -> None:
     path = file(**at)
     for command in ("status", "delete"):
@@ -174,6 +201,13 @@ def test_the_schedule_calls_nobody(run: Any, file: Any) -> None:
     assert done.code == 0, done.err
     assert "&id" not in done.out  # CloudFormation reads no aliases
     assert list(yaml.safe_load(done.out)["Resources"]) == ["SchedulerRole", "StopSchedule"]
+
+
+def test_the_schedule_is_a_template_that_cloudformation_takes(run: Any, file: Any) -> None:
+    linting = pytest.importorskip("cfnlint.api", reason="cfn-lint, which comes with moto[server], is not installed")
+    times = ("--start", "cron(0 8 ? * MON-FRI *)", "--stop", "cron(0 18 ? * MON-FRI *)")
+    done = run("schedule", file(tags={"team": "a"}), *times)
+    assert [str(match) for match in linting.lint_all(done.out) if match.rule.id[0] in "EW"] == []
 
 
 def test_the_shipped_example_holds(run: Any) -> None:

@@ -123,6 +123,35 @@ async def test_a_rollout_that_is_cancelled_takes_everything_back(
     assert (control.models, control.configs, control.endpoints) == ({}, {}, {})
 
 
+async def test_an_update_that_is_given_up_leaves_what_the_endpoint_is_on_its_way_to(
+    control: Control, at: Any, deploy: Any
+) -> None:
+    await deploy(declared(**at))
+    control.course = ["Updating", "Updating"]
+    with pytest.raises(CallTimeoutError, match="still Updating") as given_up:
+        await deploy(declared(environment={"A": "b"}, **at), Patience(ready_s=0.01, gone_s=5, poll_s=0.001))
+    assert "the endpoint mistral-7b is still Updating" in str(given_up.value.hint)
+    assert control.endpoints["mistral-7b"]["config"] in control.configs
+    assert len(control.models) == len(control.configs) == 2
+
+
+async def test_an_update_that_is_cancelled_leaves_it_too(
+    control: Control, plane: ControlPlane, at: Any, deploy: Any, nobody: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    await deploy(declared(**at))
+    control.course = ["Updating", "Updating"]
+    prepared = await prepare(plane, declared(environment={"A": "b"}, **at), hugging_face_url=nobody)
+    begun = asyncio.Event()
+    rollout = Rollout(plane, prepared.plan, None, Patience(poll_s=60), lambda _tick: begun.set())
+    task = asyncio.create_task(rollout.run())
+    await begun.wait()
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert control.endpoints["mistral-7b"]["config"] in control.configs
+    assert "is still Updating, so that its configuration" in caplog.text
+
+
 async def test_a_failed_endpoint_is_made_anew(control: Control, at: Any, deploy: Any) -> None:
     await deploy(declared(**at))
     control.endpoints["mistral-7b"]["course"] = ["Failed"]

@@ -132,10 +132,51 @@ CASES: dict[str, Case] = {
         ),
         pairs("bedrock:GetPrompt", f"{PROMPT}:4"),
     ),
+    "prompt-manage": Case(
+        made(PROMPT, base_model=HAIKU, uses=("manage",)),
+        (
+            *pairs(("bedrock:CreatePrompt", "bedrock:ListPrompts"), "*"),
+            *pairs(("bedrock:UpdatePrompt", "bedrock:CreatePromptVersion", "bedrock:TagResource"), PROMPT),
+            *pairs(("bedrock:GetPrompt", "bedrock:DeletePrompt"), PROMPT, f"{PROMPT}:2"),
+        ),
+        pairs("bedrock:UpdatePrompt", f"{BEDROCK}:us-east-1:{ACCOUNT}:prompt/PROMPT99999"),
+    ),
     "provisioned": Case(
         made(f"{BEDROCK}:us-east-1:{ACCOUNT}:provisioned-model/abcdef123456"),
         pairs(BOTH, f"{BEDROCK}:us-east-1:{ACCOUNT}:provisioned-model/abcdef123456"),
         pairs(BOTH, f"{BEDROCK}:us-east-1:{ACCOUNT}:provisioned-model/abcdef123457"),
+    ),
+    "imported-lookup": Case(
+        made(f"{BEDROCK}:us-east-1:{ACCOUNT}:imported-model/abcdef123456", uses=("invoke", "lookup")),
+        pairs((*BOTH, "bedrock:GetImportedModel"), f"{BEDROCK}:us-east-1:{ACCOUNT}:imported-model/abcdef123456"),
+        pairs("bedrock:InvokeModel", f"{BEDROCK}:us-east-1:{ACCOUNT}:custom-model-deployment/abcdef123456"),
+    ),
+    "custom-deployment": Case(
+        made(f"{BEDROCK}:us-east-1:{ACCOUNT}:custom-model-deployment/abcdef123456", streaming=False),
+        pairs("bedrock:InvokeModel", f"{BEDROCK}:us-east-1:{ACCOUNT}:custom-model-deployment/abcdef123456"),
+    ),
+    "marketplace-endpoint": Case(
+        made(f"arn:aws:sagemaker:us-east-1:{ACCOUNT}:endpoint/llama"),
+        pairs(BOTH, f"{BEDROCK}:us-east-1:{ACCOUNT}:marketplace/model-endpoint/all-access"),
+        # without the condition's key, as a call that does not come from Bedrock has none
+        pairs("sagemaker:InvokeEndpoint", f"arn:aws:sagemaker:us-east-1:{ACCOUNT}:endpoint/llama"),
+    ),
+    "access": Case(
+        made(f"us.{SONNET}", region="us-east-1", uses=("access",)),
+        (
+            *pairs("bedrock:GetInferenceProfile", profile(f"us.{SONNET}", "us-east-1")),
+            *pairs(("bedrock:GetFoundationModelAvailability", "bedrock:CreateFoundationModelAgreement"), "*"),
+            *pairs(("bedrock:ListFoundationModelAgreementOffers", "aws-marketplace:Subscribe"), "*"),
+        ),
+        pairs(BOTH, profile(f"us.{SONNET}", "us-east-1"), *model(SONNET, *US)),
+    ),
+    "lookup": Case(
+        made(HAIKU, region="us-east-1", uses=("lookup",)),
+        (
+            *pairs("bedrock:GetFoundationModel", *model(HAIKU, "us-east-1")),
+            *pairs(("bedrock:ListInferenceProfiles", "bedrock:GetFoundationModelAvailability"), "*"),
+        ),
+        pairs(BOTH, *model(HAIKU, "us-east-1")),
     ),
     "batch": Case(
         made(HAIKU, region="us-east-1", uses=("batch",), batch_role=f"arn:aws:iam::{ACCOUNT}:role/Batch"),
@@ -148,7 +189,10 @@ CASES: dict[str, Case] = {
     ),
     "list": Case(
         made(HAIKU, region="us-east-1", uses=("list",)),
-        pairs(("bedrock:ListFoundationModels", "bedrock:ListInferenceProfiles", "bedrock:ListPromptRouters"), "*"),
+        (
+            *pairs(("bedrock:ListFoundationModels", "bedrock:ListInferenceProfiles", "bedrock:ListPromptRouters"), "*"),
+            *pairs(("bedrock:ListProvisionedModelThroughputs", "bedrock:GetFoundationModelAvailability"), "*"),
+        ),
         pairs(BOTH, *model(HAIKU, "us-east-1")),
     ),
     "through-profile-only": Case(

@@ -19,6 +19,7 @@ from ..cloud import REGION, Cloud  # noqa: TID252
 ACCOUNT = "888877776666"
 MODEL = "anthropic.claude-3-haiku-20240307-v1:0"
 PROFILE = f"us.{MODEL}"
+PROMPT = f"arn:aws:bedrock:{REGION}:{ACCOUNT}:prompt/PROMPT12345"
 BODY = json.dumps({"anthropic_version": "bedrock-2023-05-31", "max_tokens": 5, "messages": []})
 
 CALLS = {
@@ -51,6 +52,16 @@ CALLS = {
         lambda: grant(PROFILE, region=REGION, account=ACCOUNT, uses=["lookup"]),
         "bedrock",
         lambda client: client.list_inference_profiles(),
+    ),
+    "create a prompt": (
+        lambda: grant(PROMPT, account=ACCOUNT, uses=["manage"], base_model=MODEL),
+        "bedrock-agent",
+        lambda client: client.create_prompt(name="a"),
+    ),
+    "list prompts": (
+        lambda: grant(PROMPT, account=ACCOUNT, uses=["manage"], base_model=MODEL),
+        "bedrock-agent",
+        lambda client: client.list_prompts(),
     ),
     "read a secret": (
         lambda: grant_secrets(["allowed"], region=REGION, account=ACCOUNT),

@@ -6,14 +6,18 @@ import json
 from pathlib import Path
 
 import pytest
+from dragoman.documents import write_document
 from dragoman.errors import DocumentError
-from dragoman_aws.permissions import as_cloudformation, as_terraform, grant, merged
+from dragoman_aws.permissions import as_cloudformation, as_terraform, grant, merged, trust_account
 from dragoman_aws.profiles import CrossRegionInferenceProfile, PromptRouter
 
 from ..cloud import Cloud  # noqa: TID252
 from .cases import ACCOUNT, APPLICATION, CASES, CUSTOM_ROUTER, HAIKU, SONNET
 
 GOLDEN = Path(__file__).parent / "golden"
+CUSTOM_MODEL = f"arn:aws:bedrock:us-east-1:{ACCOUNT}:custom-model/amazon.nova-lite-v1:0/abcdef123456"
+PROVISIONED = f"arn:aws:bedrock:us-east-1:{ACCOUNT}:provisioned-model/abcdef123456"
+ENDPOINT = f"arn:aws:sagemaker:us-east-1:{ACCOUNT}:endpoint/llama"
 
 
 @pytest.mark.parametrize("name", CASES)
@@ -67,6 +71,9 @@ def test_an_exact_policy_says_nothing_else(name):
         (f"us.{HAIKU}", {"region": "us-east-1", "account": ""}, "the account is not known"),
         (APPLICATION, {}, "the policy allows the profile alone, which is not enough"),
         (APPLICATION, {"base_model": HAIKU}, "allows its base_model in every region"),
+        (CUSTOM_MODEL, {}, "no permission to invoke a custom model itself"),
+        (PROVISIONED, {"uses": ["access"]}, "which foundation models are behind the target is not known"),
+        (ENDPOINT, {"uses": ["lookup"]}, "nothing tells the target's state"),
         (CUSTOM_ROUTER, {}, "the policy allows the router alone, which is not enough"),
         (HAIKU, {"region": "us-east-1", "uses": ["batch"]}, "iam:PassRole for the batch job's role is left out"),
         (HAIKU, {"region": "us-east-1", "uses": ["prompt"]}, "the target is no prompt"),
@@ -116,6 +123,48 @@ def test_cloudformation_takes_the_stacks_account_and_attaches_to_the_role():
         "Fn::Sub": f"arn:aws:bedrock:us-east-1:${{AWS::AccountId}}:inference-profile/us.{HAIKU}"
     }
     assert (second["Type"], second["Properties"]["Roles"]) == ("AWS::IAM::Policy", ["Invoke"])
+
+
+def test_a_role_takes_what_is_allowed_to_nobody_in_particular():
+    granted = [grant(HAIKU, region="us-east-1"), grant(SONNET, f"arn:aws:iam::{ACCOUNT}:user/Eve", region="us-east-1")]
+    trust = trust_account("444455556666", external_id="dragoman-7f3a")
+    resources = as_cloudformation(granted, trust)["Resources"]
+    assert list(resources) == ["DragomanRole", "DragomanPolicy2"]
+    role = resources["DragomanRole"]["Properties"]
+    assert role["AssumeRolePolicyDocument"] == trust
+    assert [policy["PolicyDocument"] for policy in role["Policies"]] == [granted[0].document]
+    written = as_terraform(granted, trust)
+    assert written.count("role = aws_iam_role.dragoman.name") == written.count('user = "Eve"') == 1
+    assert terraform_documents(written) == [trust, *(one.document for one in granted)]
+
+
+@pytest.mark.parametrize("trust", [None, trust_account("444455556666")], ids=["policies", "role"])
+def test_cloudformation_takes_every_template(trust):
+    linting = pytest.importorskip("cfnlint.api", reason="cfn-lint, which comes with moto[server], is not installed")
+    role = f"arn:aws:iam::{ACCOUNT}:role/Invoke"
+    granted = [case.granted for case in CASES.values()] + [grant(f"us.{HAIKU}", role, region="us-east-1", account="")]
+    template = write_document(as_cloudformation(granted, trust), ".yaml")
+    assert [str(match) for match in linting.lint_all(template) if match.rule.id[0] in "EW"] == []
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_terraform_says_the_same_as_json(name):
+    granted = CASES[name].granted
+    mine = json.loads(json.dumps(granted.document).replace(":*:", ":${data.aws_caller_identity.current.account_id}:"))
+    written = as_terraform([granted])
+    expected = mine if "data.aws_caller_identity" in written else granted.document
+    assert terraform_documents(written) == [expected]
+
+
+def terraform_documents(text):
+    """Return the policies of a file, read by a parser of Terraform's language."""
+    hcl2 = pytest.importorskip("hcl2", reason="python-hcl2 is not installed")
+    found = []
+    for resource in hcl2.loads(text)["resource"]:
+        [[arguments]] = [named.values() for named in resource.values()]
+        written = arguments.get("policy") or arguments["assume_role_policy"]
+        found.append(json.loads(written.removeprefix("${jsonencode(").removesuffix(")}").replace('" = ', '": ')))
+    return found
 
 
 def test_terraform_is_one_resource_a_grant():

@@ -38,9 +38,10 @@ async def test_a_profile_of_a_cross_region_profile_copies_its_arn(profiles):
 
 
 async def test_what_it_returns_is_an_adapter(profiles, engine: Engine):
-    made = await profiles.create("as-adapter", HAIKU)
+    made = await profiles.create("as-adapter", HAIKU, tags={"team": "a"})
     resolved = await engine.resolve({"name": "team-a", **made.as_adapter()})
     assert (resolved.target.model, resolved.target.base_model) == (made.arn, HAIKU)
+    assert resolved.adapter.tags == {"team": "a"}  # the ledger books its calls under them
     await profiles.delete(made.arn)
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from dragoman.errors import DocumentError, ModelNotFoundError
 from dragoman.testing.upstream import Reply, Upstream
@@ -12,7 +14,7 @@ from dragoman_aws.profiles import (
     imported_from_attributes,
     imported_from_template,
 )
-from dragoman_aws.profiles.importing import imported_from_stack
+from dragoman_aws.profiles.importing import imported_from_stack, names_in_template, read_template
 
 ARN = "arn:aws:bedrock:us-east-1:111122223333:application-inference-profile/cew2pa5r8hog"
 HAIKU = "anthropic.claude-3-haiku-20240307-v1:0"
@@ -50,6 +52,33 @@ def test_from_a_template():
         Tags=[{"Key": "team", "Value": "a"}],
     )
     assert imported_from_template(given) == {"TeamA": DeclaredProfile("team-a", SOURCE, "cost of a", {"team": "a"})}
+
+
+YAML = f"""\
+Resources:
+  TeamA:  # with what CloudFormation alone works out
+    Type: {TYPE}
+    Properties:
+      InferenceProfileName: team-a
+      Description: !If [Named, cost of a, !Ref AWS::NoValue]
+      ModelSource: {{CopyFrom: !Sub "arn:aws:bedrock:${{AWS::Region}}::foundation-model/{HAIKU}"}}
+      Tags: !GetAtt Tags.All
+"""
+
+
+def test_names_from_a_template_with_short_forms(tmp_path):
+    path = tmp_path / "template.yaml"
+    path.write_text(YAML, encoding="utf-8")
+    assert names_in_template(read_template(path)) == {"TeamA": "team-a"}
+    with pytest.raises(DocumentError, match=r"Resources\.TeamA\.Properties\.ModelSource\.CopyFrom: is an expression"):
+        imported_from_template(read_template(path))
+    path.write_text(YAML.replace("team-a", "!Sub '${AWS::StackName}-a'"), encoding="utf-8")
+    with pytest.raises(DocumentError, match=r"InferenceProfileName: is an expression .import the stack"):
+        names_in_template(read_template(path))
+    for text in ("a: [", "- a"):
+        path.write_text(text, encoding="utf-8")
+        with pytest.raises(DocumentError, match=re.escape(str(path))):
+            read_template(path)
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from dragoman.testing.contract import Answer, ProviderCase, ProviderContract, Reply, Wire
 
+from ..control_planes import URLS, beside  # noqa: TID252  (the tests are no package that could be installed)
 from ..edge import error, event, event_stream  # noqa: TID252  (the tests are no package that could be installed)
 
 TYPES = {
@@ -62,11 +63,12 @@ class ContainerWire(Wire):
 class TestEndpoint(ProviderContract):
     @pytest.fixture
     def case(self) -> ProviderCase:
-        connection = {"region": "us-east-1", "endpoint_url": "{upstream}", "auth": {"kind": "aws_keys"}}
+        connection = {"region": "us-east-1", **URLS, "auth": {"kind": "aws_keys"}}
         return ProviderCase(
             kind="sagemaker",
             document={"model": "llama", "connection": connection, "mapping": {"preset": "openai-chat"}},
             wire=ContainerWire(),
+            beside=beside,
             supports={
                 *("temperature", "top_p", "top_k", "max_tokens", "stop_sequences", "seed", "presence_penalty"),
                 *("frequency_penalty", "reasoning_effort", "json_object", "json_schema", "system", "images"),

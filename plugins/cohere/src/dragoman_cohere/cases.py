@@ -101,22 +101,35 @@ class CohereRerankWire(RerankWire):
         return Reply.json({"id": "e-1", "message": message}, status)
 
 
+def _listing(sent: Received) -> Reply | None:
+    """Answer what is asked beside calls: the list of models."""
+    rows = [
+        {"name": "command-a-03-2025", "endpoints": ["chat"], "context_length": 288000},
+        {"name": "embed-v4.0", "endpoints": ["embed"], "context_length": 128000},
+        {"name": "rerank-v3.5", "endpoints": ["rerank"], "context_length": 4096},
+    ]
+    return Reply.json({"models": rows}) if sent.target.startswith("/v1/models") else None
+
+
 CHAT = ProviderCase(
     kind="cohere",
     document={"model": "command-a-03-2025", "connection": {"base_url": "{upstream}"}},
     wire=CohereWire(),
     supports=SETTINGS | MESSAGES | TOOLS,
     errors={498: AuthenticationError},
+    beside=_listing,
 )
 EMBED = ProviderCase(
     kind="cohere",
     document={"operation": "embed", "model": "embed-v4.0", "connection": {"base_url": "{upstream}"}},
     wire=CohereEmbedWire(),
     supports={"dimensions", "input_type", "truncate", "encodings", "purpose"},
+    beside=_listing,
 )
 RERANK = ProviderCase(
     kind="cohere",
     document={"operation": "rerank", "model": "rerank-v3.5", "connection": {"base_url": "{upstream}"}},
     wire=CohereRerankWire(),
     supports={"max_tokens_per_document"},
+    beside=_listing,
 )

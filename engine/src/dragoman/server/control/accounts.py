@@ -8,7 +8,7 @@ from typing import Any
 from dragoman.server.control.routes import Answer, Asked, Route
 from dragoman.server.refusals import Refusal
 from dragoman.server.state import Key, UsageQuery
-from dragoman.server.state.ledger.usage import DIMENSIONS, Dimension
+from dragoman.server.state.ledger.usage import DIMENSIONS, TAG, is_dimension
 
 
 async def _keys(asked: Asked) -> Answer:
@@ -39,20 +39,25 @@ async def _revoke_key(asked: Asked) -> Answer:
 
 async def _usage(asked: Asked) -> Answer:
     by = [part for part in dict.fromkeys(asked.query.get("by", "day").split(",")) if part]
-    only: dict[Dimension, str | None] = {n: asked.query[n] for n in DIMENSIONS if n != "day" and n in asked.query}
-    if strange := [part for part in by if part not in DIMENSIONS]:
-        what = f"usage is grouped by {', '.join(DIMENSIONS)}, not by {strange[0][:80]}"
-        raise Refusal(422, "invalid_query", what, param="by")
+    only: dict[str, str | None] = {n: v for n, v in asked.query.items() if n in _FILTERS or n.startswith(TAG)}
+    if strange := [part for part in (*by, *only) if not is_dimension(part)]:
+        what = f"usage is grouped by {', '.join(DIMENSIONS)} and {TAG}NAME, not by {strange[0][:80]}"
+        raise Refusal(422, "invalid_query", what, param="by" if strange[0] in by else strange[0])
     if asked.caller.role != "admin":
+        if hidden := _HIDDEN.intersection((*by, *only)):
+            what = f"{min(hidden)} is shown to administrators only: group by adapter or base_model"
+            raise Refusal(403, "permission", what, param=min(hidden))
         only |= {"principal": asked.caller.name, "key": asked.caller.key_id}  # names are not one person's
     query = UsageQuery(
-        by=tuple(part for part in by if part in DIMENSIONS),
+        by=tuple(by),
         since=_moment(asked.query.get("since"), "since"),
         until=_moment(asked.query.get("until"), "until"),
         only=only,
     )
     await asked.state.ledger.flush()
-    return Answer((await asked.state.ledger.usage(query)).as_dict())
+    kept_since = asked.state.retention.kept_since("ledger")
+    report = (await asked.state.ledger.usage(query)).as_dict()
+    return Answer({**report, "kept_since": kept_since.isoformat() if kept_since else None})
 
 
 async def _audit(asked: Asked) -> Answer:
@@ -112,6 +117,11 @@ def _moment(text: str | None, name: str) -> dt.datetime | None:
         raise Refusal(422, "invalid_query", what, param=name) from None
 
 
+#: What calls can be picked by, beside their time and their tags.
+_FILTERS = [name for name in DIMENSIONS if name != "day"]
+#: Where a call went: an endpoint's name or an ARN may stand there.
+_HIDDEN = frozenset({"model", "upstream"})
+
 _TEXTS = {"type": ["array", "null"], "items": {"type": "string"}}
 
 ROUTES = (
@@ -135,10 +145,10 @@ ROUTES = (
     Route(
         "GET", "/api/usage", _usage, "user", "What was used: of everybody for administrators, else your own.",
         query={
-            "by": f"what to group by, with commas: {', '.join(DIMENSIONS)}",
+            "by": f"what to group by, with commas: {', '.join(DIMENSIONS)}, {TAG}NAME",
             "since": "a moment",
             "until": "a moment",
-            **{name: "only calls with this value" for name in DIMENSIONS if name != "day"},
+            **dict.fromkeys(_FILTERS, "only calls with this value; tag:NAME likewise"),
         },
     ),
     Route(

@@ -7,6 +7,7 @@ from typing import Any
 
 from dragoman.inspection import ModelList
 from dragoman.listing import Listed
+from dragoman.server.control.checking import check
 from dragoman.server.control.routes import Answer, Asked, Route
 from dragoman.server.refusals import Refusal
 
@@ -32,7 +33,7 @@ async def _check(asked: Asked) -> Answer:
     adapter, override = asked.body.get("adapter"), asked.body.get("override")
     if not isinstance(adapter, str | dict) or not isinstance(override, dict | None):
         raise Refusal(422, "invalid_body", "adapter is a name or a document, override an object", param="adapter")
-    async with aclosing(asked.engine.check(adapter, override, caller=asked.caller)) as found:
+    async with aclosing(check(asked, adapter, override)) as found:
         steps = [step async for step in found]
     return Answer({"ok": steps[-1].state != "failed", "steps": [step.as_dict() for step in steps]})
 

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
+import gzip
 import re
+from collections.abc import Callable
+from functools import partial
 from importlib.metadata import version
 from urllib.parse import parse_qsl
 
@@ -13,26 +17,37 @@ from dragoman.errors import PolicyError
 from dragoman.policy import Caller
 from dragoman.policy.caller import RANKS
 from dragoman.server.auditing import audit_refusal
-from dragoman.server.control import accounts, adapters, deployment, inspection, workbench
+from dragoman.server.calls import Call
+from dragoman.server.control import accounts, deployment, inspection, workbench
+from dragoman.server.control.kinds import KINDS
 from dragoman.server.control.openapi import openapi_document
 from dragoman.server.control.routes import Answer, Asked, Route
+from dragoman.server.control.saved import routes_of
 from dragoman.server.exchange import JSON, Exchange
 from dragoman.server.refusals import Refusal
 from dragoman.server.state import State
+from dragoman.server.static import takes_gzip
 
 MAX_BODY_BYTES = 2 * 1024 * 1024
 BODY_TIMEOUT_S = 30
+#: Answers of the control API that are longer go compressed to clients that take it, such as the page's schemas.
+MIN_COMPRESSED_BYTES = 8 * 1024
+GZIP_LEVEL = 4
 
 
 class ControlPlane:
-    """The control API of one server process."""
+    """The control API of one server process.
 
-    def __init__(self, engine: Engine, state: State) -> None:
+    ``call`` makes a call for the ledger out of a request, its caller, the operation and what tells it apart.
+    """
+
+    def __init__(self, engine: Engine, state: State, call: Callable[..., Call]) -> None:
         self._engine = engine
         self._state = state
+        self._call = call
         described = Route("GET", "/api/openapi.json", self._describe, "user", "This document.")
-        routes = (accounts.ROUTES, adapters.ROUTES, deployment.ROUTES, inspection.ROUTES, workbench.ROUTES)
-        self._routes = (*(route for group in routes for route in group), described)
+        groups = (accounts.ROUTES, deployment.ROUTES, inspection.ROUTES, workbench.ROUTES, *map(routes_of, KINDS))
+        self._routes = (*(route for group in groups for route in group), described)
         self._patterns = [(re.compile(re.sub(r"{(\w+)}", r"(?P<\1>[^/]+)", r.path)), r) for r in self._routes]
 
     async def answer(self, exchange: Exchange, caller: Caller, _: str | None) -> None:
@@ -52,6 +67,7 @@ class ControlPlane:
             path=path,
             query=dict(parse_qsl(exchange.scope["query_string"].decode("latin-1"), max_num_fields=50)),
             body=await _body(exchange, route),
+            call=partial(self._call, exchange, caller),
             if_match=_header(exchange, b"if-match"),
             if_none_match=_header(exchange, b"if-none-match"),
         )
@@ -60,8 +76,15 @@ class ControlPlane:
         except PolicyError as error:
             await audit_refusal(self._state, caller, error, action=route.action, request_id=exchange.request_id)
             raise
-        headers = [JSON, *([(b"etag", etag.encode())] if etag else [])]
-        await exchange.answer(status, orjson.dumps(body, default=str), headers)
+        headers = [JSON, (b"cache-control", b"no-store"), *([(b"etag", etag.encode())] if etag else [])]
+        if etag is not None and exchange.method == "GET" and asked.if_none_match == etag:
+            await exchange.answer(304, b"", headers)
+            return
+        data = orjson.dumps(body, default=str)
+        if len(data) > MIN_COMPRESSED_BYTES and takes_gzip(exchange):
+            data = await asyncio.to_thread(gzip.compress, data, GZIP_LEVEL)
+            headers.append((b"content-encoding", b"gzip"))
+        await exchange.answer(status, data, headers)
 
     def _find(self, exchange: Exchange) -> tuple[Route, dict[str, str]]:
         is_known = False

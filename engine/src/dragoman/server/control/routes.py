@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 from dragoman.engine import Engine
 from dragoman.gateway_settings import RoleName
 from dragoman.policy import Caller
+from dragoman.server.calls import Call
 from dragoman.server.refusals import Refusal
 from dragoman.server.state import Actor, State
 
@@ -25,6 +26,8 @@ class Asked:
         path: The parts of the address that are named in the route.
         query: The query's parameters.
         body: The body's object; empty where there is none.
+        call: Makes a call out of this request, to be used as a context around it: it is booked, whatever becomes of it.
+            Its arguments are what tells several calls of one request apart, and the operation where it is not chat.
         if_match: The header ``If-Match``; ``None`` where it is absent. ``if_none_match`` likewise.
     """
 
@@ -35,6 +38,7 @@ class Asked:
     path: Mapping[str, str]
     query: Mapping[str, str]
     body: Mapping[str, Any]
+    call: Callable[..., Call]
     if_match: str | None
     if_none_match: str | None
 

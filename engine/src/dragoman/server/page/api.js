@@ -16,6 +16,7 @@ export class ApiError extends Error {
     this.problems = error.problems;
     this.param = error.param;
     this.todo = TODO[error.code] || TODO[status] || "";
+    if (error.retry_after_s && (status === 429 || status === 503)) this.todo = `Try again in ${error.retry_after_s} s.`;
   }
 }
 
@@ -23,6 +24,7 @@ const TODO = {
   0: "Is `dragoman serve` running? Start it and try again; nothing that you wrote is lost.",
   401: "Sign in again with a key or token that is valid now.",
   policy: "Ask an administrator, or try it in a stage where your role may.",
+  notice_not_accepted: "Send it again: you are asked to accept them.",
   conflict: "Somebody saved in the meantime. Compare, then overwrite or take theirs.",
   model_not_found: "It may have been deleted or renamed: look at the list of models.",
   rate_limit_exceeded: "Wait a moment, then send it again.",
@@ -49,7 +51,7 @@ export async function call(method, path, { body, headers = {}, signal } = {}) {
     if (error.name === "AbortError") throw error;
     throw new ApiError(0, { message: "the gateway cannot be reached" });
   }
-  if (!reply.ok) throw await failure(reply);
+  if (!reply.ok && reply.status !== 304) throw await failure(reply);
   return reply;
 }
 
@@ -57,26 +59,35 @@ async function failure(reply) {
   let told = {};
   try { told = (await reply.json()).error || {}; } catch { /* not JSON: the status says it */ }
   if (reply.status === 401) window.dispatchEvent(new CustomEvent("signed-out", { detail: told }));
-  return new ApiError(reply.status, told);
+  return new ApiError(reply.status, { ...told, retry_after_s: Number(reply.headers.get("retry-after")) || 0 });
 }
 
 const json = async (...rest) => (await call(...rest)).json();
 const bench = (word) => `/api/workbench/${word}`;
 const adapter = (name, word = "") => `/api/adapters/${encodeURIComponent(name)}${word}`;
 
+let form = null;
+/** What every view may ask for: who we are. */
+export const known = { session: null };
+
 export const api = {
-  session: () => json("GET", bench("session")),
+  async session() { known.session = await json("GET", bench("session")); return known.session; },
   models: () => json("GET", bench("models")),
-  form: () => json("GET", bench("form")),
+  /** What a form is made of: large and rarely another, so it is asked for again only where it changed. */
+  async form() {
+    const reply = await call("GET", bench("form"), { headers: form ? { "if-none-match": form.etag } : {} });
+    if (reply.status !== 304) form = { etag: reply.headers.get("etag"), answer: await reply.json() };
+    return form.answer;
+  },
   ask: (word, body, options = {}) => json("POST", bench(word), { body, ...options }),
   read: (word, query = {}) => json("GET", `/api/${word}?${new URLSearchParams(query)}`),
   /** An adapter as it is written: its topmost layer, and the tag of its saved revision where it has one. */
   async adapter(name) {
     const reply = await call("GET", adapter(name));
     const found = await reply.json();
-    const top = found.layers?.at(-1);
-    const kind = !top ? "shown" : found.revision ? "saved" : top.origin.startsWith("plugin ") ? "plugin" : "file";
-    return { ...found, document: kind === "saved" ? top.document : {}, below: kind === "saved" || !top ? null : top.document, kind, has_file: (found.layers || []).some((layer) => !layer.origin.startsWith("saved ")), etag: reply.headers.get("etag") };
+    const top = found.layers.at(-1);
+    const kind = found.revision ? "saved" : top.origin.startsWith("plugin ") ? "plugin" : "file";
+    return { ...found, document: kind === "saved" ? top.document : {}, below: kind === "saved" ? null : top.document, kind, has_file: (found.layers || []).some((layer) => !layer.origin.startsWith("saved ")), etag: reply.headers.get("etag") };
   },
   revisions: (name) => json("GET", adapter(name, "/revisions")),
   async save(name, document, etag, reason) { return tagged(await call("PUT", adapter(name), { body: { document, reason }, headers: matching(etag) })); },

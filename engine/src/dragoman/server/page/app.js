@@ -19,6 +19,31 @@ const ADMIN = [
   ["audit", "Audit", "admin.js", "a"],
 ];
 
+/** What the views import, so that it is asked for at once and not import by import. */
+const NEEDS = {
+  "models.js": ["drafts.js"],
+  "editor.js": ["form.js", "controls.js", "rows.js", "schema.js", "json.js", "drafts.js", "talk.js", "notice.js"],
+  "tryit.js": ["talk.js", "json.js", "notice.js"],
+  "compare.js": ["talk.js", "json.js", "notice.js"],
+  "mapping.js": ["json.js", "drafts.js"],
+  "prompt.js": ["drafts.js"],
+  "usage.js": ["charts.js", "compare.js", "talk.js", "json.js", "notice.js"],
+};
+
+async function load(file) {
+  for (const needed of [...(NEEDS[file] || []), file]) {
+    const href = `/page/${needed}`;
+    if (!document.head.querySelector(`link[href="${href}"]`)) document.head.append(h("link", { rel: "modulepreload", href }));
+  }
+  try {
+    return await import(`/page/${file}`);
+  } catch (error) {
+    if (!(error instanceof TypeError)) throw error;
+    throw new ApiError(0, { message: `the page's file ${file} cannot be read` });
+  }
+}
+
+const LOADING_AFTER_MS = 300;
 const shell = document.getElementById("shell");
 const main = h("main", { id: "main", tabindex: -1 });
 const links = new Map();
@@ -72,6 +97,8 @@ window.addEventListener("signed-out", (event) => { if (session) signIn(new ApiEr
 // --- shell ---
 
 async function start() {
+  const early = load(asked().view[2]); // while the gateway says who we are
+  early.catch(() => {}); // routing tells
   session = await api.session();
   const link = ([name, text]) => {
     const made = h("a", { href: `#/${name}` }, text);
@@ -92,10 +119,15 @@ async function start() {
   await route();
 }
 
+/** Which view the address asks for. */
+function asked() {
+  const [name, ...rest] = location.hash.replace(/^#\/?/, "").split("/");
+  return { name, rest, view: [...VIEWS, ...ADMIN].find(([other]) => other === (name === "share" ? "edit" : name)) || VIEWS[0] };
+}
+
 async function route() {
   if (!session) return;
-  const [name, ...rest] = location.hash.replace(/^#\/?/, "").split("/");
-  const view = [...VIEWS, ...ADMIN].find(([other]) => other === (name === "share" ? "edit" : name)) || VIEWS[0];
+  const { name, rest, view } = asked();
   const turn = ++shown;
   leave?.();
   leave = null;
@@ -104,8 +136,10 @@ async function route() {
     else link.removeAttribute("aria-current");
   }
   document.title = `${view[1]} · Dragoman`;
+  main.setAttribute("aria-busy", "true");
+  const slow = setTimeout(() => { if (turn === shown) fill(main, h("p", { class: "muted", role: "status" }, "Loading …")); }, LOADING_AFTER_MS);
   try {
-    const module = await import(`/page/${view[2]}`);
+    const module = await load(view[2]);
     const made = await module.view({ session, name: view[0], shared: name === "share" ? rest.join("/") : "", rest: name === "share" ? "" : decodeURIComponent(rest.join("/")) });
     if (turn !== shown) { made.leave?.(); return; }
     leave = made.leave || null;
@@ -114,7 +148,10 @@ async function route() {
     if (document.activeElement === document.body || links.get(view[0]) === document.activeElement) main.focus({ preventScroll: true });
     main.dataset.view = location.hash.replace(/^#\/?/, "") || view[0];
   } catch (error) {
-    if (turn === shown && session) fill(main, trouble(error));
+    if (turn === shown && session) fill(main, h("div", { class: "stack" }, h("h1", {}, view[1]), trouble(error), h("div", { class: "row" }, button("Try again", route))));
+  } finally {
+    clearTimeout(slow);
+    if (turn === shown) main.removeAttribute("aria-busy");
   }
 }
 window.addEventListener("hashchange", route);
@@ -124,7 +161,7 @@ document.querySelector(".skip").addEventListener("click", (event) => { event.pre
 
 function help() {
   const rows = [...[...VIEWS, ...ADMIN].map(([, text, , key]) => [`g ${key}`, text]),
-    ["/", "Search, where there is one"], ["Ctrl Enter", "Send, run"], ["Ctrl S", "Save the adapter"], ["Esc", "Stop an answer, close"], ["?", "This list"]];
+    ["/", "Search, where there is one"], ["Ctrl Enter", "Send, run"], ["Ctrl S", "Save the adapter"], ["Ctrl Z", "Undo, outside of a field"], ["Alt ↑", "Move an entry of a list up; Alt ↓ down"], ["Esc", "Stop an answer, close"], ["?", "This list"]];
   return dialog("Shortcuts", () => h("table", {}, h("thead", {}, h("tr", {}, h("th", {}, "Keys"), h("th", {}, "What"))),
     h("tbody", {}, rows.map(([keys, text]) => h("tr", {}, h("td", {}, keys.split(" ").map((key) => [h("kbd", {}, key), " "])), h("td", {}, text))))));
 }

@@ -3,10 +3,12 @@
 import { api } from "/page/api.js";
 import { h, fill, field, button, tabs, seconds, number, download, toast, trouble } from "/page/dom.js";
 import { run, answer, cost } from "/page/talk.js";
-import { accepted } from "/page/notice.js";
+import { accepted, refused } from "/page/notice.js";
 
 const MOST = 4;
 const AT_ONCE = 4;
+/** With more adapters than that there is a filter. */
+const MANY = 24;
 
 export async function view() {
   const { models } = await api.models();
@@ -14,17 +16,22 @@ export async function view() {
   const chosen = new Set(chats.filter((m) => m.provider === chats.find((d) => d.default)?.provider).slice(0, 2).map((m) => m.name));
   const running = new Set();
   const told = h("p", { class: "help", role: "status" });
-  const picks = h("fieldset", { class: "group" }, h("legend", {}, `Adapters (2 to ${MOST})`), h("div", { class: "row" }, chats.map((m) => {
+  const picks = h("fieldset", { class: "group" }, h("legend", {}, `Adapters (2 to ${MOST})`), h("div", { class: "row picks" }, chats.map((m) => {
     const box = h("input", { type: "checkbox", checked: chosen.has(m.name), onchange: () => {
       if (box.checked && chosen.size >= MOST) { box.checked = false; told.textContent = `${MOST} are compared at most: take one out first.`; return; }
       if (box.checked) chosen.add(m.name); else chosen.delete(m.name);
       told.textContent = `${chosen.size} chosen`;
     } });
-    return h("label", { class: "check tag", title: m.title || "" }, box, m.name);
+    return h("label", { class: "check tag", title: m.title || "", "data-text": `${m.name} ${m.title || ""} ${m.provider}`.toLowerCase() }, box, m.name);
   })), told);
+  if (chats.length > MANY) {
+    picks.querySelector(".row").before(h("input", { type: "search", placeholder: "Name, title, provider", "aria-label": "Filter adapters", oninput: (event) => {
+      for (const one of picks.querySelectorAll("label")) one.hidden = !one.dataset.text.includes(event.target.value.toLowerCase()) && !one.firstChild.checked;
+    } }));
+  }
   const picked = async () => {
     const found = chats.filter((m) => chosen.has(m.name));
-    for (const m of found) if (!await accepted(m)) throw Object.assign(new Error(`the terms of ${m.name} are not accepted`), { todo: "Accept them, or take it out." });
+    for (const m of found) if (!await accepted(m)) throw refused(m.name);
     return found;
   };
   const stopAll = () => { for (const one of running) one.abort(); };

@@ -4,9 +4,12 @@ const PREFIX = "dragoman.draft.";
 
 export const drafts = {
   get(name) {
-    try { return JSON.parse(localStorage.getItem(PREFIX + name)); } catch { return null; }
+    try { return JSON.parse(localStorage.getItem(PREFIX + name)); } catch { return null; } // not JSON: not ours
   },
-  set(name, draft) { localStorage.setItem(PREFIX + name, JSON.stringify(draft)); },
+  /** Returns whether it could be kept: the browser's storage may be full or shut. */
+  set(name, draft) {
+    try { localStorage.setItem(PREFIX + name, JSON.stringify(draft)); return true; } catch { return false; }
+  },
   remove(name) { localStorage.removeItem(PREFIX + name); },
 };
 

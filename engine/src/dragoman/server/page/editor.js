@@ -7,9 +7,12 @@ import { Schemas } from "/page/schema.js";
 import { clone, same, valueAt, withValue, parseJson, JsonError, patch, differences, show } from "/page/json.js";
 import { drafts, toFragment, fromFragment, secretLike } from "/page/drafts.js";
 import { talk } from "/page/talk.js";
+import { accepted, refused } from "/page/notice.js";
 
 const CHECK_AFTER_MS = 250;
-const JSON_MEMBERS = ["model_kwargs", "endpoint_kwargs", "rules", "upstreams"];
+const UNDO_AFTER_MS = 1500;
+const UNDO_STEPS = 100;
+const JSON_MEMBERS = ["model_kwargs", "endpoint_kwargs"];
 const SECTIONS = ["constraints", "capabilities", "pricing", "limits", "notice"];
 const HELP = {
   base: "Everything that this document does not say is taken from there, also when it changes later.",
@@ -17,9 +20,9 @@ const HELP = {
 };
 
 export async function view(context) {
-  const [form, { models }] = await Promise.all([api.form(), api.models()]);
+  const [form, { models }, found] = await Promise.all([api.form(), api.models(), context.rest ? api.adapter(context.rest) : null]);
   const editor = new Editor(context, form, models);
-  await editor.open(context.rest, context.shared);
+  await editor.open(context.rest, context.shared, found);
   return { element: editor.element, leave: () => editor.leave() };
 }
 
@@ -34,9 +37,12 @@ class Editor {
     this.state = { problems: [], refused: [], effective: null, origins: {}, inherited: null };
     this.format = "yaml";
     this.turn = 0;
+    this.past = [];
     this.unfolded = new Set(["model", "inference", "connection"]);
     this.onKey = (event) => {
-      if (event.key.toLowerCase() === "s" && (event.ctrlKey || event.metaKey)) { event.preventDefault(); this.save(); }
+      const key = (event.ctrlKey || event.metaKey) && !event.altKey && event.key.toLowerCase();
+      if (key === "s") { event.preventDefault(); this.save(); }
+      if (key === "z" && !event.target.closest?.("input:not([type=range], [type=checkbox]), textarea, dialog")) { event.preventDefault(); this.undo(); }
     };
     document.addEventListener("keydown", this.onKey);
   }
@@ -50,15 +56,15 @@ class Editor {
 
   // --- the draft ---
 
-  async open(name, shared) {
+  async open(name, shared, known) {
     this.name = name || "";
     this.saved = { document: null, etag: null, kind: "new" };
     if (this.name) {
-      const found = await api.adapter(this.name);
+      const found = known || await api.adapter(this.name);
       this.saved = found;
       this.name = found.name;
     }
-    this.document = this.saved.kind === "shown" ? { base: this.name } : clone(this.saved.document) || {};
+    this.document = clone(this.saved.document) || {};
     const kept = drafts.get(this.key());
     if (shared) {
       try { this.document = fromFragment(shared); this.restored = "from a link"; } catch { toast("The link holds no document that can be read.", "bad"); }
@@ -77,6 +83,7 @@ class Editor {
   get(path) { return valueAt(this.document, path); }
 
   set(path, value) {
+    this.remember(path.join("."));
     this.document = withValue(this.document, path, value);
     if (path.length === 1 && path[0] === "provider") this.otherProvider();
     this.changed();
@@ -99,7 +106,13 @@ class Editor {
   }
 
   /** The draft with the name that it is edited under. */
-  named() { return this.name && this.session.role === "admin" ? { name: this.name, ...this.document } : this.document; }
+  named() { return this.name ? { name: this.name, ...this.document } : this.document; }
+
+  /** Why this caller cannot save; empty where they can, as far as their role decides it. */
+  unsavable() {
+    if (this.session.role === "user") return "Developers and administrators save adapters. You can try, export and share this draft.";
+    return this.name ? "" : this.lock(["provider"]) && `A new adapter ${this.lock(["provider"])}.`;
+  }
 
   lock(path) {
     if (path[0] === "name" && this.name) return "an adapter keeps its name; clone it for another one";
@@ -113,11 +126,35 @@ class Editor {
   effective(member) { return this.document[member] ?? this.state.inherited?.effective[member]; }
 
   changed(keep = true) {
-    if (keep) drafts.set(this.key(), { document: this.document, etag: this.madeFrom === undefined ? this.saved.etag : this.madeFrom });
+    if (keep) this.keep();
     this.showText();
     this.buttons();
     clearTimeout(this.timer);
     this.timer = setTimeout(() => this.check(), keep ? CHECK_AFTER_MS : 0);
+  }
+
+  /** Keep the draft in this browser, as long as it differs from what is saved. */
+  keep() {
+    if (same(this.document, this.saved.document || {})) { drafts.remove(this.key()); return; }
+    const isKept = drafts.set(this.key(), { document: this.document, etag: this.madeFrom === undefined ? this.saved.etag : this.madeFrom });
+    if (!isKept && !this.warned) toast("This browser keeps no drafts: save or export before you leave.", "bad");
+    this.warned = !isKept;
+  }
+
+  /** Remember the document as it is now; steps of one field at a time count as one. */
+  remember(step) {
+    if (step && step === this.step && performance.now() - this.stepped < UNDO_AFTER_MS) { this.stepped = performance.now(); return; }
+    this.step = step;
+    this.stepped = performance.now();
+    this.past.push(this.document);
+    if (this.past.length > UNDO_STEPS) this.past.shift();
+  }
+
+  undo() {
+    const before = this.past.pop();
+    if (before === undefined) { toast("There is nothing to undo."); return; }
+    this.step = null;
+    this.show(before);
   }
 
   async check() {
@@ -125,9 +162,9 @@ class Editor {
     let found;
     try { found = await api.ask("check", { document: this.named() }); } catch (error) {
       if (turn === this.turn) fill(this.status, trouble(error));
-      return;
+      return null;
     }
-    if (turn !== this.turn) return;
+    if (turn !== this.turn) return found; // a later check is on its way; what was asked here is answered all the same
     this.state = found;
     this.drawForm();
     const { problems } = found;
@@ -136,6 +173,7 @@ class Editor {
     this.drawSide?.();
     if (this.format === "effective") this.showText();
     if (this.name && found.effective?.title) this.element.querySelector("h1").textContent = found.effective.title;
+    return found;
   }
 
   // --- the page ---
@@ -152,10 +190,11 @@ class Editor {
     fill(this.element,
       h("div", { class: "page-head" },
         h("div", {}, h("h1", {}, this.name ? this.document.title || this.name : "Custom model"),
-          h("p", {}, this.name ? [h("code", {}, this.name), ` · ${this.saved.kind === "saved" ? `saved revision ${this.saved.revision.number} by ${this.saved.revision.saved_by}` : this.saved.kind === "plugin" ? "predefined by a plugin" : this.saved.kind === "shown" ? "a draft on top of it" : "from the deployment's files; saving puts a revision over it"}`]
+          h("p", {}, this.name ? [h("code", {}, this.name), ` · ${this.saved.kind === "saved" ? `saved revision ${this.saved.revision.number} by ${this.saved.revision.saved_by}` : this.saved.kind === "plugin" ? "predefined by a plugin" : "from the deployment's files; saving puts a revision over it"}`]
             : "Choose a base, or a provider and a model. Try it on the right; it need not be saved.")),
         this.head),
       this.status,
+      !this.name && this.lock(["provider"]) ? h("div", { class: "note", id: "not-here" }, `Another model ${this.lock(["provider"])} (this is stage ${this.session.stage}). `, h("a", { href: "#/models" }, "Open one of the list"), " to change what you may of it.") : null,
       h("div", { class: "split" },
         h("div", { class: "stack" }, h("section", { class: "card stack", "aria-label": "Base" }, base), this.body),
         h("div", { class: "card stick" }, this.side())));
@@ -175,7 +214,7 @@ class Editor {
     fill(this.body, this.sections(provider, operation).map(([name, title, made]) => h("details", { class: "section", "data-section": name, open: this.unfolded.has(name), ontoggle: (event) => this.unfolded[event.target.open ? "add" : "delete"](name) },
       h("summary", {}, title, h("span", { class: "tag accent", hidden: true })), h("div", { class: "inside" }, made))));
     this.form.refresh();
-    if (focused) this.form.fields.get(focused)?.element.querySelector("input, select, textarea")?.focus();
+    if (focused) this.body.querySelector(`[data-path="${CSS.escape(focused)}"]`)?.querySelector("input, select, textarea")?.focus();
   }
 
   /** The kinds of inherited variants: a form that shows another kind's fields must be made anew. */
@@ -206,7 +245,7 @@ class Editor {
         : described.any_credentials ? this.form.property(["credentials"], { type: "object", additionalProperties: { type: "string" }, description: "Field and name of the secret, never its value." }) : h("p", { class: "muted" }, "This provider needs no credentials.");
       found.push(["credentials", "Credentials", credentials]);
     }
-    found.push(["kwargs", "Model and endpoint kwargs", JSON_MEMBERS.slice(0, 2).map((name) => this.form.property([name], { ...member(name), additionalProperties: undefined }))]);
+    found.push(["kwargs", "Model and endpoint kwargs", JSON_MEMBERS.map((name) => this.form.property([name], { ...member(name), additionalProperties: undefined }))]);
     if (!described || described.mapping) {
       found.push(["mapping", "Mapping (for endpoints with their own JSON)", [
         this.form.property(["mapping"], { description: `Presets: ${this.facts.mapping_presets.join(", ")}. The mapping helper makes one from samples.` }),
@@ -217,8 +256,18 @@ class Editor {
         h("p", {}, h("a", { href: "#/prompt" }, "Open the prompt editor with its preview"))]]);
     }
     for (const name of SECTIONS) found.push([name, { constraints: "Constraints (tokens)", capabilities: "Capabilities", pricing: "Pricing", limits: "Limits", notice: "Notice before first use" }[name], make(name, undefined, { title: null })]);
-    found.push(["more", "Rules, upstreams, aliases, runtime", [...JSON_MEMBERS.slice(2).map((name) => this.form.property([name], { ...member(name), variants: undefined, discriminator: undefined, properties: undefined, items: undefined, additionalProperties: undefined })), make("aliases"), make("runtime")]]);
+    found.push(["rules", "Rules: settings that the model does not take", make("rules")]);
+    if (described) found.push(["upstreams", "Upstreams: several targets", make("upstreams", this.upstreams(provider, operation))]);
+    found.push(["more", "Aliases, runtime", [make("aliases"), make("runtime")]]);
     return found;
+  }
+
+  /** An upstream is a patch of this document: its share and turn, and the members that tell targets apart. */
+  upstreams(provider, operation) {
+    const whole = this.schemas.member("upstreams");
+    const entry = this.schemas.plain(whole.additionalProperties);
+    const own = { model: this.schemas.root.properties.model, connection: this.schemas.connection(provider), inference: this.schemas.inference(provider, operation) };
+    return { ...whole, additionalProperties: { ...entry, properties: { ...entry.properties, ...own } } };
   }
 
   identity(described) {
@@ -242,7 +291,8 @@ class Editor {
   showStatus(problems) {
     for (const details of this.body.querySelectorAll("details.section")) {
       const badge = details.querySelector("summary .tag");
-      const wrong = details.querySelectorAll(".property.wrong").length, set = details.querySelectorAll(".property.set").length;
+      const wrong = details.querySelectorAll(".property.wrong:not(:has(.property.wrong))").length;
+      const set = [...details.querySelectorAll(".property.set")].filter((one) => !one.parentElement.closest(".property.wide")).length;
       badge.hidden = !wrong && !set;
       badge.className = `tag ${wrong ? "bad" : "accent"}`;
       badge.textContent = wrong ? `${wrong} to mend` : `${set} set here`;
@@ -257,8 +307,8 @@ class Editor {
 
   jump(path) {
     return h("button", { type: "button", class: "icon", onclick: () => {
-      const at = [...this.form.fields.keys()].filter((known) => path === known || path.startsWith(`${known}.`) || path.startsWith(`${known}[`)).at(-1);
-      const element = this.form.fields.get(at)?.element;
+      let at = path.replace(/\[(\d+)\]/g, ".$1"), element = null;
+      while (at && !(element = this.body.querySelector(`[data-path="${CSS.escape(at)}"]`))) at = at.split(".").slice(0, -1).join(".");
       if (!element) return;
       for (let up = element; up; up = up.parentElement) if (up.tagName === "DETAILS") up.open = true;
       element.scrollIntoView({ block: "center" });
@@ -268,21 +318,26 @@ class Editor {
 
   buttons() {
     const dirty = !same(this.document, this.saved.document || {});
-    const admin = this.session.role === "admin";
+    const why = this.unsavable(), saves = this.session.role !== "user";
     const actions = [
-      ["", "More …"], ["clone", "Clone"], ["copy", "Copy document"], ["paste", "Paste document"], ["share", "Share link"], ["reset", "Reset to saved"],
-      ["import", "Import …"], ["export", "Export file"], ...(admin ? [["revisions", "Revisions, roll back"], ...(this.saved.revision ? [["delete", "Delete"]] : [])] : [])];
+      ["", "More …"], ["undo", "Undo (Ctrl Z)"], ["clone", "Clone"], ["copy", "Copy document"], ["paste", "Paste document"], ["share", "Share link"], ["reset", "Reset to saved"],
+      ["import", "Import …"], ["export", "Export file"], ...(saves && this.name ? [["revisions", "Revisions, roll back"], ...(this.saved.revision ? [["delete", "Delete"]] : [])] : [])];
     const more = select(actions, "", (value) => { more.value = ""; this.act(value); }, { "aria-label": "More actions" });
-    fill(this.head, more, button(dirty ? "Save" : "Saved", () => this.save(), { class: "button primary", disabled: !admin || !dirty, title: admin ? "Ctrl S" : "Administrators save adapters" }));
+    fill(this.head, more, button(dirty || !this.name ? "Save" : "Saved", () => this.save(), { class: "button primary", disabled: Boolean(why) || !dirty, title: why || "Ctrl S" }), why && dirty ? h("p", { class: "help", id: "why-not" }, why) : null);
   }
 
   async act(what) {
-    const acts = { clone: () => this.cloned(), copy: () => copy(JSON.stringify(this.document, null, 2), "Document"), paste: () => this.paste(), share: () => this.share(), reset: () => this.reset(),
+    const acts = { undo: () => this.undo(), clone: () => this.cloned(), copy: () => copy(JSON.stringify(this.document, null, 2), "Document"), paste: () => this.paste(), share: () => this.share(), reset: () => this.reset(),
       import: () => this.import(), export: () => this.export(), revisions: () => this.revisions(), delete: () => this.remove() };
     try { await acts[what]?.(); } catch (error) { fill(this.status, trouble(error)); }
   }
 
   replace(document) {
+    this.remember();
+    this.show(document);
+  }
+
+  show(document) {
     this.document = document;
     this.form.shape = "";
     this.drawForm();
@@ -290,6 +345,7 @@ class Editor {
   }
 
   reset() {
+    this.remember();
     drafts.remove(this.key());
     this.restored = this.moved = this.madeFrom = undefined;
     this.document = clone(this.saved.document) || {};
@@ -300,7 +356,7 @@ class Editor {
 
   cloned() {
     const { name, aliases, ...rest } = this.document;
-    drafts.set("custom", { document: { ...(this.name && this.saved.has_file && this.saved.kind === "saved" ? { base: this.name } : {}), ...rest, ...(rest.title ? { title: `${rest.title} (copy)` } : {}) }, etag: null });
+    drafts.set("custom", { document: { ...(this.name && this.saved.has_file ? { base: this.name } : {}), ...rest, ...(rest.title ? { title: `${rest.title} (copy)` } : {}) }, etag: null });
     location.hash = "#/edit";
   }
 
@@ -360,7 +416,7 @@ class Editor {
   // --- saving ---
 
   async save() {
-    if (this.session.role !== "admin") return;
+    if (this.unsavable()) { toast(this.unsavable()); return; }
     let name = this.name || this.document.name;
     if (!name) {
       name = await dialog("Save as", (close) => {
@@ -468,11 +524,12 @@ class Editor {
     text.box.readOnly = whole;
     if (whole && !this.state.effective) { text.box.value = "Shown once the document is complete."; return; }
     const shown = whole ? this.state.effective : this.document;
+    const format = this.format;
     let made = JSON.stringify(shown, null, 2);
     if (this.format !== "json") {
       try { made = Object.keys(shown).length ? (await api.ask("text", { document: shown, format: "yaml" })).text : ""; } catch { return; }
     }
-    if (!whole && shown !== this.document || (document.activeElement === text.box && !force)) return;
+    if (format !== this.format || !whole && shown !== this.document || (document.activeElement === text.box && !force)) return;
     text.box.value = made;
     fill(text.told);
   }
@@ -505,8 +562,9 @@ class Editor {
       try {
         const found = await api.ask("dry-run", { document: this.named(), messages: question.value, stream: stream.checked });
         const body = typeof found.body === "string" ? found.body : JSON.stringify(found.body, null, 2);
-        fill(where, h("pre", { class: "raw", tabindex: 0, id: "dry-run" }, `${found.method} ${found.url}\n${Object.entries(found.headers).map(([name, value]) => `${name}: ${value}`).join("\n")}\n\n${body}`),
-          h("div", { class: "row" }, button("Copy as curl", () => copy(found.curl, "curl command"))), found.reports.map((r) => h("p", { class: "help" }, r.message)));
+        const headers = found.url ? `${Object.entries(found.headers).map(([name, value]) => `${name}: ${value}`).join("\n")}\n` : "(Address and headers are for administrators.)\n";
+        fill(where, h("pre", { class: "raw", tabindex: 0, id: "dry-run" }, `${found.method} ${found.url || ""}\n${headers}\n${body}`),
+          h("div", { class: "row" }, found.curl ? button("Copy as curl", () => copy(found.curl, "curl command")) : button("Copy the body", () => copy(body, "Body"))), found.reports.map((r) => h("p", { class: "help" }, r.message)));
       } catch (error) { fill(where, trouble(error)); }
     };
     return h("div", { class: "stack tight" }, h("p", { class: "help" }, "The exact request that would be sent; credentials are masked, and nothing is sent."),
@@ -517,12 +575,16 @@ class Editor {
     this.drawSide = null;
     this.talking?.leave();
     this.talking = talk(async () => {
-      await this.check();
-      if (this.state.problems.length) throw Object.assign(new Error("The document is not complete yet."), { code: "incomplete", problems: this.state.problems, todo: "Mend what is marked in the form." });
-      const { name, aliases, ...effective } = this.state.effective;
+      const found = await this.check();
+      if (!found) throw Object.assign(new Error("The draft could not be checked."), { todo: "What went wrong stands at the top of the page." });
+      if (found.problems.length) throw Object.assign(new Error("The document is not complete yet."), { code: "incomplete", problems: found.problems, todo: "Mend what is marked in the form." });
+      const { name, aliases, ...effective } = found.effective;
+      if (found.refused.length) throw Object.assign(new Error("The document changes what you may not change."), { code: "not allowed", problems: found.refused, todo: "Take back what is marked in the form; ask an administrator for it." });
       const from = this.name || this.document.base;
+      const { name: own, aliases: others, title, version, ...before } = from ? (await api.adapter(from)).effective : {};
+      const draft = { name: this.name, title: effective.title, notice: found.notice };
+      if (!await accepted(draft, from && same(before.notice, effective.notice) ? from : effective)) throw refused("this draft");
       if (!from) return { target: { dragoman: { adapter: effective } }, pricing: effective.pricing };
-      const { name: own, aliases: others, title, version, ...before } = (await api.adapter(from)).effective;
       const { title: shown, version: format, ...after } = effective;
       const override = patch(before, after);
       return { target: { model: from, ...(Object.keys(override).length ? { dragoman: { adapter: override } } : {}) }, pricing: effective.pricing };

@@ -2,10 +2,11 @@
 
 import { api } from "/page/api.js";
 import { h, fill, field, select } from "/page/dom.js";
+import { drafts } from "/page/drafts.js";
 
 const CAPABILITIES = ["streaming", "tools", "images", "documents", "audio", "structured_output", "reasoning"];
 
-export async function view({ session }) {
+export async function view() {
   const { models, failures, health_hours: hours } = await api.models();
   const filter = { text: "", provider: "", can: "" };
   const list = h("ul", { class: "models" });
@@ -18,7 +19,7 @@ export async function view({ session }) {
       && (!filter.can || m.capabilities[filter.can] || m.operation === filter.can)
       && [m.name, m.title, m.model, m.provider, ...m.aliases].some((text) => text?.toLowerCase().includes(wanted)));
     told.textContent = fits.length === models.length ? `${models.length} models` : `${fits.length} of ${models.length} models`;
-    fill(list, fits.map((m) => row(m, session, hours)), custom());
+    fill(list, fits.map((m) => row(m, hours)), custom());
   }
 
   list.addEventListener("keydown", (event) => {
@@ -42,7 +43,7 @@ export async function view({ session }) {
     told, list, failures.length ? failed(failures) : null);
 }
 
-function row(m, session, hours) {
+function row(m, hours) {
   const can = Object.entries(m.capabilities).filter(([, is]) => is).map(([name]) => name.replace("_", " "));
   const href = `#/${m.operation === "chat" ? "try" : "edit"}/${encodeURIComponent(m.name)}`;
   return h("li", { class: "model", "data-name": m.name },
@@ -50,6 +51,7 @@ function row(m, session, hours) {
       h("h2", {}, h("a", { href }, m.title || m.name)),
       h("div", { class: "what" }, h("code", {}, m.name), m.aliases.length ? ` · also ${m.aliases.join(", ")}` : ""),
       h("div", { class: "tags" }, m.default ? h("span", { class: "tag accent" }, "default") : null,
+        drafts.get(m.name) ? h("span", { class: "tag warn" }, "unsaved draft") : null,
         m.operation === "chat" ? null : h("span", { class: "tag" }, m.operation),
         can.map((name) => h("span", { class: "tag" }, name)),
         m.notice ? h("span", { class: `tag ${m.notice.accepted ? "good" : "warn"}` }, m.notice.accepted ? "terms accepted" : "terms to accept") : null)),
@@ -57,7 +59,7 @@ function row(m, session, hours) {
       m.source ? h("div", {}, m.saved_revision ? `saved revision ${m.saved_revision}` : short(m.source)) : null,
       m.problem ? h("div", { class: "linebreak" }, m.problem) : null),
     h("div", { class: "row" }, health(m, hours),
-      session.role === "user" ? null : h("a", { class: "button", href: `#/edit/${encodeURIComponent(m.name)}`, "aria-label": `Edit ${m.name}` }, "Edit")));
+      h("a", { class: "button", href: `#/edit/${encodeURIComponent(m.name)}`, "aria-label": `Edit ${m.name}` }, "Edit")));
 }
 
 function short(source) {
@@ -77,7 +79,7 @@ function custom() {
   return h("li", { class: "model custom" },
     h("div", {}, h("h2", {}, h("a", { href: "#/edit" }, "Custom")),
       h("div", { class: "what" }, "Any other model: from scratch, or built on one of these. Nothing has to be deployed.")),
-    h("div", { class: "what" }, "Try it before you save it."), h("a", { class: "button", href: "#/edit", "aria-label": "Define a custom model" }, "Define"));
+    h("div", { class: "what" }, "Try it before you save it."), h("div", { class: "row" }, h("a", { class: "button", href: "#/edit", "aria-label": "Define a custom model" }, "Define")));
 }
 
 function failed(failures) {

@@ -46,6 +46,13 @@ export function constant(variant, name) {
   return schema?.const ?? (schema?.enum?.length === 1 ? schema.enum[0] : undefined);
 }
 
+/** The variant whose required members an object has; one without any is not told apart. */
+export function identified(variants, value) {
+  if (!value || typeof value !== "object") return undefined;
+  return variants.find((v) => v.required?.length && v.required.every((name) => Object.hasOwn(value, name)))
+    || variants.find((v) => Object.keys(value).length && Object.keys(value).every((name) => v.properties && Object.hasOwn(v.properties, name)));
+}
+
 export function limits(schema) {
   return {
     minimum: schema.minimum ?? (schema.exclusiveMinimum !== undefined ? schema.exclusiveMinimum : undefined),

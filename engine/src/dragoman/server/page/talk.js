@@ -1,7 +1,7 @@
 // A conversation with one adapter, saved or not: streaming, stop, attachments, tools, structured output, figures.
 
 import { chat } from "/page/api.js";
-import { h, fill, field, button, trouble, seconds, number } from "/page/dom.js";
+import { h, add, fill, field, button, trouble, seconds, number } from "/page/dom.js";
 import { parseJson, JsonError } from "/page/json.js";
 
 /** What an answer cost, from the adapter's pricing; `undefined` where it has none. */
@@ -45,7 +45,7 @@ export async function run(target, body, show, signal) {
   result.total = (performance.now() - result.started) / 1000;
   const written = result.usage?.completion_tokens;
   const wrote = result.total - (result.first || 0);
-  if (written && wrote > 0) result.rate = written / wrote;
+  if (written && wrote >= 0.02) result.rate = written / wrote;
   show(result);
   return result;
 }
@@ -83,13 +83,14 @@ export function talk(target) {
   const tools = h("textarea", { rows: 5, class: "code", spellcheck: false, placeholder: '[{"type": "function", "function": {"name": "…", "parameters": {…}}}]' });
   const format = h("textarea", { rows: 4, class: "code", spellcheck: false, placeholder: '{"type": "json_object"}, or a JSON Schema' });
   const files = h("input", { type: "file", multiple: true });
-  const where = h("div", {});
-  const send = button("Send", submit, { class: "button primary" });
+  const where = h("div", {}), compose = h("div", { class: "compose" });
+  const send = button("Send", () => submit(), { class: "button primary" });
   const stop = button("Stop", () => running?.abort(), { hidden: true, class: "button danger" });
   let running = null;
   let alive = true;
 
-  async function submit() {
+  /** Send what is written, or go on with the tools' results alone. */
+  async function submit(goesOn = false) {
     if (running) return;
     let asked, options, chosen;
     fill(where);
@@ -98,17 +99,20 @@ export function talk(target) {
       chosen = await target();
       asked = await content(input.value, files.files);
     } catch (error) { fill(where, trouble(error)); return; }
-    if (!asked) { input.focus(); return; }
-    const message = { role: "user", content: asked };
-    turns.push(message);
-    log.append(bubble(message));
-    input.value = ""; files.value = "";
+    if (!asked && !goesOn) { input.focus(); return; }
+    const message = asked && { role: "user", content: asked };
+    if (message) { turns.push(message); log.append(bubble(message)); }
+    const text = input.value;
+    input.value = "";
+    files.value = "";
     const body = h("div", {});
     log.append(h("div", { class: "message assistant" }, h("div", { class: "who" }, "Assistant"), body));
     const result = await settle(chosen, options, body);
     if (!alive) return;
-    if (result.error) turns.pop();
-    else turns.push({ role: "assistant", content: result.text || null, ...(result.calls.length ? { tool_calls: result.calls.filter(Boolean).map((c) => ({ id: c.id, type: "function", function: { name: c.name, arguments: c.arguments } })) } : {}) });
+    if (result.error) {
+      if (message) turns.splice(turns.indexOf(message));
+      if (!input.value) input.value = text; // to be sent again
+    } else turns.push({ role: "assistant", content: result.text || null, ...(result.calls.length ? { tool_calls: result.calls.filter(Boolean).map((c) => ({ id: c.id, type: "function", function: { name: c.name, arguments: c.arguments } })) } : {}) });
     if (result.calls.length) log.append(toolAnswers(result.calls.filter(Boolean)));
     input.focus();
   }
@@ -121,7 +125,13 @@ export function talk(target) {
     const result = await run(chosen.target, { messages, ...options }, (now) => {
       if (queued) return;
       queued = true;
-      requestAnimationFrame(() => { queued = false; if (running) fill(body, answer(now, chosen.pricing, false)); });
+      requestAnimationFrame(() => {
+        queued = false;
+        if (!running) return;
+        const follows = body.getBoundingClientRect().bottom < innerHeight + 40;
+        fill(body, answer(now, chosen.pricing, false));
+        if (follows) compose.scrollIntoView({ block: "nearest" });
+      });
     }, running.signal);
     running = null;
     stop.hidden = true; send.disabled = false;
@@ -135,9 +145,8 @@ export function talk(target) {
       inputs.map(([call, box]) => field(`Result of ${call.name}`, box)),
       button("Send results", () => {
         for (const [call, box] of inputs) turns.push({ role: "tool", tool_call_id: call.id, content: box.value });
-        form.remove();
-        input.value = input.value || "Go on with these results.";
-        submit();
+        fill(form, h("div", { class: "who" }, "Results"), inputs.map(([call, box]) => h("pre", { class: "raw", tabindex: 0 }, `${call.name}: ${box.value}`)));
+        submit(true);
       }));
     return form;
   }
@@ -152,8 +161,7 @@ export function talk(target) {
       h("div", { class: "stack card" }, field("System prompt", system), field("Tools (JSON)", tools, "A list in OpenAI's shape."),
         field("Structured output (JSON)", format, "A response format, or the JSON Schema that the answer must follow."),
         field("Images and files", files, "Images and PDF go as they are, text files as text."))),
-    log, where,
-    h("div", { class: "compose" }, input, h("div", { class: "row end" }, button("Clear", () => { turns.length = 0; fill(log); fill(where); }, { class: "button quiet" }), stop, send)));
+    log, where, add(compose, [input, h("div", { class: "row end" }, button("Clear", () => { turns.length = 0; fill(log); fill(where); }, { class: "button quiet" }), stop, send)]));
   return { element, leave() { alive = false; running?.abort(); document.removeEventListener("keydown", onEscape); } };
 }
 

@@ -21,7 +21,7 @@ export async function view({ session }) {
   return h("div", {},
     h("div", { class: "page-head" }, h("div", {}, h("h1", {}, "Usage"), h("p", {}, session.role === "admin" ? "Every call through this gateway; no text of a prompt is kept." : "Your own calls; no text of a prompt is kept.")),
       field("Time", select([["1", "1 day"], ["7", "7 days"], ["14", "14 days"], ["30", "30 days"], ["90", "90 days"]], "14", (value) => { chosen.days = Number(value); draw(); })),
-      field("By", select(BY, "adapter", (value) => { chosen.by = value; draw(); }))),
+      field("By", select(session.role === "admin" ? BY : BY.filter((name) => name !== "model"), "adapter", (value) => { chosen.by = value; draw(); }))),
     where);
 }
 

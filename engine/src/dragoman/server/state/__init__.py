@@ -8,11 +8,12 @@ from dragoman.server.state.audit import Actor, Audit, AuditEntry, AuditPage
 from dragoman.server.state.key import Key, NewKey
 from dragoman.server.state.keys import Keys
 from dragoman.server.state.ledger import CallRecord, Cost, Ledger, UsageGroup, UsageQuery, UsageReport, cost_of
+from dragoman.server.state.retention import Expired, Retention
 from dragoman.server.state.revision import Revision
 from dragoman.server.state.state import State
 from dragoman.server.state.store import Store
 
 __all__ = [
-    "Actor", "Audit", "AuditEntry", "AuditPage", "CallRecord", "Cost", "Key", "Keys", "Ledger", "NewKey", "Revision",
-    "State", "Store", "UsageGroup", "UsageQuery", "UsageReport", "cost_of",
+    "Actor", "Audit", "AuditEntry", "AuditPage", "CallRecord", "Cost", "Expired", "Key", "Keys", "Ledger", "NewKey",
+    "Retention", "Revision", "State", "Store", "UsageGroup", "UsageQuery", "UsageReport", "cost_of",
 ]  # fmt: skip

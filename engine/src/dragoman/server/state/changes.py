@@ -157,6 +157,7 @@ class Changes:
         try:
             known = None
             while not self._watching.is_stopping:
+                self._database.check_in_place()
                 version = (await connection.exec_driver_sql("PRAGMA data_version")).scalar_one()
                 if version != known:
                     await self.look()

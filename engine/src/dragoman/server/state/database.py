@@ -11,7 +11,7 @@ import logging
 from collections.abc import AsyncGenerator, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager, nullcontext
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import URL, Connection, event, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
@@ -30,6 +30,8 @@ BUSY_TIMEOUT_MS = 10_000
 COMMAND_TIMEOUT_S = 30
 CONNECT_TIMEOUT_S = 10
 FILE_NAME = "dragoman.db"
+#: What SQLite's write-ahead log is called beside its file, as long as somebody has it open.
+WAL_SUFFIX = "-wal"
 
 
 async def locate_database(settings: Settings, secrets: SecretStore | None = None) -> URL:
@@ -88,6 +90,11 @@ class Database:
         }
         self.engine = _create_engine(url, is_sqlite=self.is_sqlite, **pool)
         self._unpooled = _create_engine(url, is_sqlite=self.is_sqlite, poolclass=NullPool)
+        #: Of SQLite's file and its write-ahead log: what was opened, so that its being moved or deleted is noticed.
+        self._opened: _Files | None = None
+        if self.is_sqlite:
+            for engine in (self.engine, self._unpooled):
+                event.listen(engine.sync_engine, "do_connect", self._open_what_is_there)
 
     @property
     def place(self) -> str:
@@ -101,6 +108,7 @@ class Database:
         Raises:
             StateError: the database cannot be reached or refuses.
         """
+        self.check_in_place()
         with self.told_as_state_error():
             async with self.engine.connect() as connection:
                 yield connection
@@ -110,18 +118,44 @@ class Database:
         """Open a transaction: committed at the end, undone where an error leaves it.
 
         Raises:
-            StateError: the database cannot be reached or refuses.
+            StateError: the database cannot be reached or refuses, or what was written is where nobody finds it again.
         """
+        self.check_in_place()
         with self.told_as_state_error():
             async with self._turn, self.engine.connect() as connection:
                 await connection.execution_options(dragoman_begin="BEGIN IMMEDIATE")
                 async with connection.begin():
                     yield connection
+                self.check_in_place()
 
     async def dedicated(self) -> AsyncConnection:
         """Open a connection outside the pool and outside transactions; who asked for it closes it."""
+        self.check_in_place()
         connection = await self._unpooled.connect()
         return await connection.execution_options(isolation_level="AUTOCOMMIT", dragoman_begin=None)
+
+    def keep_in_sight(self) -> None:
+        """Remember SQLite's files as they are now, for :meth:`check_in_place`; PostgreSQL tells by itself."""
+        if self.is_sqlite:
+            self._opened = _Files.found_at(Path(self.place))
+
+    def check_in_place(self) -> None:
+        """Look whether SQLite's files are still those that are open; some microseconds.
+
+        A process goes on writing into a file that was moved or deleted, and nothing fails; nobody would find it again.
+
+        Raises:
+            StateError: They are not.
+        """
+        if self._opened is not None and (why := self._opened.problem()) is not None:
+            hint = "move it back, or restart the gateway with what is there now"
+            raise StateError(f"the database {self.place} {why}", hint=hint)
+
+    def _open_what_is_there(self, _dialect: Any, _record: Any, arguments: list[Any], named: dict[str, Any]) -> None:
+        """Let SQLite make no new file where the one that was open is away: it would take over its write-ahead log."""
+        if self._opened is not None:
+            arguments[0] = f"{self._opened.path.absolute().as_uri()}?mode=rw"
+            named["uri"] = True
 
     async def aclose(self) -> None:
         """Close every connection."""
@@ -134,8 +168,39 @@ class Database:
         try:
             yield
         except (SQLAlchemyError, OSError, TimeoutError) as error:
+            self.check_in_place()  # which would explain it better than the driver does
             what = f"the database {self.place} cannot be used: {reason_of(error)}"
             raise StateError(what, hint="is it running, and do its address and its rights hold?") from error
+
+
+class _Files(NamedTuple):
+    """SQLite's file by device and inode, and its write-ahead log, where it has one beside it."""
+
+    path: Path
+    identity: tuple[int, int]
+    log: Path | None
+
+    @classmethod
+    def found_at(cls, path: Path) -> _Files | None:
+        """Return what is there; ``None`` where nothing is."""
+        log = path.with_name(f"{path.name}{WAL_SUFFIX}")
+        try:
+            found = path.stat()
+        except OSError:
+            return None
+        return cls(path, (found.st_dev, found.st_ino), log if log.exists() else None)
+
+    def problem(self) -> str | None:
+        """Return why what is open is not what is there."""
+        try:
+            found = self.path.stat()
+        except OSError:
+            return "was moved or deleted while it was open"
+        if (found.st_dev, found.st_ino) != self.identity:
+            return "was replaced by another file while it was open"
+        if self.log is not None and not self.log.exists():
+            return f"lost its write-ahead log ({WAL_SUFFIX}) while it was open"
+        return None
 
 
 def reason_of(error: BaseException) -> str:

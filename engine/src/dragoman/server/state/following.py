@@ -18,6 +18,7 @@ from dragoman.merge import Layer
 from dragoman.server.state.changes import Changes
 from dragoman.server.state.repeating import Repeating
 from dragoman.server.state.revision import Revision
+from dragoman.server.state.settings_file import SettingsFile
 from dragoman.server.state.store import ADAPTER, INFERENCE, TOPIC, Store
 
 logger = logging.getLogger("dragoman.state")
@@ -56,7 +57,8 @@ class SavedDocuments:
 class ConfigurationFiles:
     """Lets the engine read its files again when one of them changes.
 
-    A bad file does no harm: the engine keeps what it said before, and the catalogue's failures say so.
+    A bad file does no harm: the engine keeps what it said before, and the catalogue's failures say so. The settings'
+    own file is looked at as well; it is not taken over, :attr:`settings` says what waits for a restart.
     """
 
     def __init__(self, engine: Engine, interval_s: float) -> None:
@@ -64,6 +66,7 @@ class ConfigurationFiles:
         self._known: dict[Path, tuple[os.stat_result, bytes]] = {}
         self._seen: Mapping[Path, bytes] = {}
         self._repeating = Repeating("dragoman-state-files", self._look, interval_s) if interval_s else None
+        self.settings = SettingsFile(engine.settings)
         #: Why the files could not be read again at all; ``None``: they could.
         self.problem: str | None = None
 
@@ -91,7 +94,8 @@ class ConfigurationFiles:
             self.problem = f"{type(error).__name__}: {error}"
 
     def _contents(self) -> dict[Path, bytes]:
-        """Return a fingerprint of each file's content; a file is read only where its time or size has changed."""
+        """Return a fingerprint of each document's content; one is read only where its time or size has changed."""
+        self.settings.look()
         settings = self._engine.settings
         folders = [folder for folder in (settings.adapters_folder, settings.inference_folder) if folder]
         found: dict[Path, tuple[os.stat_result, bytes]] = {}
@@ -103,8 +107,9 @@ class ConfigurationFiles:
 
 
 def saved_of(store: Store) -> Saved:
-    """Return the store's current documents as the engine's catalogue takes them."""
-    return Saved(_layers(store.current(ADAPTER)), _layers(store.current(INFERENCE)))
+    """Return the store's current documents, of every kind, as the engine takes them."""
+    others = {kind: _layers(store.current(kind)) for kind in store.kinds - {ADAPTER, INFERENCE}}
+    return Saved(_layers(store.current(ADAPTER)), _layers(store.current(INFERENCE)), others)
 
 
 def _layers(revisions: Mapping[str, Revision]) -> dict[str, Layer]:

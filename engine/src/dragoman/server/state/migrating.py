@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 VERSION_TABLE = "dragoman_version"
 #: The newest migration, written here so that a start that has nothing to migrate need not import Alembic.
-NEWEST = "0001"
+NEWEST = "0002"
 #: PostgreSQL's advisory lock under which one process migrates; any number that no one else uses.
 LOCK = 0x_D7A6_0314
 

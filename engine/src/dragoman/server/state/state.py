@@ -16,6 +16,7 @@ from dragoman.server.state.following import ConfigurationFiles, SavedDocuments
 from dragoman.server.state.keys import Keys
 from dragoman.server.state.ledger import Ledger
 from dragoman.server.state.migrating import migration_status, upgrade
+from dragoman.server.state.retention import Retention
 from dragoman.server.state.store import Store
 from dragoman.settings import Settings
 
@@ -39,6 +40,7 @@ class State:
         self.keys = Keys(database, self.changes)
         self.audit = Audit(database)
         self.ledger = Ledger(database, settings.locate(settings.store.directory) / JOURNAL_FOLDER, settings.store)
+        self.retention = Retention(database, self.audit, settings.store.ledger_days, settings.store.audit_days)
         self._saved: SavedDocuments | None = None
         self._files: ConfigurationFiles | None = None
 
@@ -81,6 +83,7 @@ class State:
         if self._saved is not None:
             self._saved.stop()
         await self.changes.aclose()
+        await self.retention.aclose()
         await asyncio.gather(self.ledger.aclose(), self.keys.aclose(), return_exceptions=True)
         await self.database.aclose()
 
@@ -99,13 +102,20 @@ class State:
                 "seen_s_ago": round(self.changes.age_s, 1),
             },
             "files": {"problem": self._files.problem if self._files else None},
+            "settings": {"problem": self._files.settings.problem if self._files else None},
             "ledger": {
                 "problem": self.ledger.problem,
                 "backlog_bytes": self.ledger.backlog_bytes,
                 "damaged_lines": self.ledger.damaged_lines,
                 "lost_calls": self.ledger.lost_calls,
             },
+            "retention": {"problem": self.retention.problem},
         }
+
+    @property
+    def is_well(self) -> bool:
+        """Whether nothing of it is away."""
+        return self.changes.problem is None and self.ledger.problem is None
 
     async def _prepare(self) -> None:
         if self.settings.store.migrate:
@@ -122,5 +132,7 @@ class State:
 
     async def _begin(self) -> None:
         await self.changes.start()
+        self.database.keep_in_sight()
         await self.ledger.start()
         self.keys.start()
+        self.retention.start()

@@ -16,6 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from dragoman.adapter import digest
 from dragoman.errors import NotSavedError, RevisionConflictError
+from dragoman.prompts import PROMPT_VERSION
 from dragoman.server.state import tables
 from dragoman.server.state.audit import Actor, AuditEntry, changed_paths, record
 from dragoman.server.state.changes import Changes, move
@@ -23,9 +24,11 @@ from dragoman.server.state.database import Database
 from dragoman.server.state.revision import Revision, check
 from dragoman.server.state.texts import storable
 
-#: The kinds that the engine's catalogue reads.
+#: The kinds that the engine's catalogue reads; other kinds are read by who knows them.
 ADAPTER = "adapter"
 INFERENCE = "inference"
+#: Kinds whose documents are written once: they get no second revision, and are not deleted.
+WRITTEN_ONCE = (PROMPT_VERSION,)
 
 TOPIC = "documents"
 
@@ -48,6 +51,11 @@ class Store:
     def current(self, kind: str) -> Mapping[str, Revision]:
         """Return the documents of a kind by name, without the deleted ones, from memory."""
         return self._current.get(kind, _NONE)
+
+    @property
+    def kinds(self) -> frozenset[str]:
+        """The kinds of which anything was ever saved."""
+        return frozenset(self._current)
 
     def watch(self) -> AsyncGenerator[None, None]:
         """Yield once at the start, and after every change, by whichever process; changes at a time count as one."""
@@ -235,6 +243,8 @@ class _Change(NamedTuple):
 def _compare(kind: str, name: str, current: Revision | None, expected: int | None) -> None:
     is_there = current is not None and not current.deleted
     number = current.number if current else 0
+    if kind in WRITTEN_ONCE and current is not None:
+        raise RevisionConflictError(f"{kind} {name!r} is there, and is never changed", current_revision=number)
     if expected is None or expected == number or (expected == 0 and not is_there):
         return
     what = f"is at revision {number}, saved by {current.saved_by}" if current and is_there else "is not there any more"

@@ -151,6 +151,8 @@ calls = Table(
     Column("attempts", SmallInteger, nullable=False),
     Column("bytes_in", BigInteger, nullable=False),
     Column("bytes_out", BigInteger, nullable=False),
+    Column("base_model", String(300)),
+    Column("tags", _json()),
     Index("dragoman_calls_at", "at"),
     Index("dragoman_calls_project", "project", "at"),
     Index("dragoman_calls_key", "key_id", "at"),

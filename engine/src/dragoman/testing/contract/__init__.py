@@ -25,6 +25,7 @@ from dragoman.testing.contract.description import Description, Lightness
 from dragoman.testing.contract.embedding import Embedding
 from dragoman.testing.contract.expression import Expression
 from dragoman.testing.contract.faults import Faults
+from dragoman.testing.contract.inspection import Inspection
 from dragoman.testing.contract.overrides import refuse_overrides
 from dragoman.testing.contract.ranking import Ranking
 from dragoman.testing.contract.release import Release
@@ -53,7 +54,7 @@ __all__ = [
 ]
 
 
-class _EveryContract(Description, Requests, Faults, Release, Secrecy):
+class _EveryContract(Description, Requests, Faults, Release, Secrecy, Inspection):
     """What is kept whatever the operation."""
 
     def __init_subclass__(cls, **rest: Any) -> None:

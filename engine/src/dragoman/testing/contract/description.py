@@ -27,6 +27,7 @@ from dragoman.plugins import ENTRY_POINT_GROUP, LoadedPlugin, Plugins
 from dragoman.provider import Provider, ProviderDescription
 from dragoman.schema import adapter_schema
 from dragoman.sessions import import_provider
+from dragoman.spelling import settings_in_one_spelling
 from dragoman.testing.case import ProviderCase
 from dragoman.testing.contract.fixtures import ContractFixtures, Subject
 
@@ -112,6 +113,10 @@ class Description(Lightness):
         }
         silent = [path for path, field in fields.items() if not (field.description or field.title)]
         assert not silent, f"these fields have no description: {silent}"
+
+    def test_settings_are_spelt_as_they_are_printed(self, case: ProviderCase, description: ProviderDescription) -> None:
+        fields = dict.fromkeys(description.settings_model(case.operation).model_fields, 0)
+        assert settings_in_one_spelling(fields, case.kind) == fields, "write snake_case; topP is read as top_p"
 
     def test_rules_for_models_hold_and_name_their_source(self, description: ProviderDescription) -> None:
         for row in description.rules:

@@ -26,8 +26,8 @@ MANY = 100
 
 
 def vector_of(text: str) -> list[float]:
-    """Return the vector that the upstream gives a text: exact in 32 bits, and another one for each text."""
-    number = float(text.split()[1].rstrip(":"))
+    """Return the vector that the upstream gives a text: exact in 32 bits, and another one for each text of ours."""
+    number = float(text.split()[1].rstrip(":")) if text.startswith("text ") else 0.5
     return [number, number / 2, -number, 1.0]
 
 
@@ -35,13 +35,8 @@ def vector_of(text: str) -> list[float]:
 class EmbedSubject(Subject):
     """The provider under test, embedding."""
 
-    def prepare(self, answer: Answer, *, streamed: bool) -> None:
-        """Let the upstream give each text its vector."""
-        if self.case.wire is not None:
-            self.upstream.answer(self.reply)
-
-    def reply(self, sent: Received) -> Reply:
-        """Return the answer to one request."""
+    def reply(self, sent: Received, answer: Answer, *, streamed: bool) -> Reply:
+        """Return each text's vector."""
         wire = self.case.wire
         assert isinstance(wire, EmbedWire)
         texts = wire.texts(sent)
@@ -116,7 +111,11 @@ class Embedding(ContractFixtures):
         self, subject: EmbedSubject, wire: EmbedWire
     ) -> None:
         def refuse_one(sent: Received) -> Reply:
-            return wire.error(400, "told so") if TEXTS[2] in wire.texts(sent) else subject.reply(sent)
+            return (
+                wire.error(400, "told so")
+                if TEXTS[2] in wire.texts(sent)
+                else subject.reply(sent, Answer(), streamed=False)
+            )
 
         subject.upstream.answer(refuse_one)
         response = await subject.embed(override={"limits": {"max_batch_size": 1}})

@@ -21,7 +21,7 @@ from dragoman.provider import CallObservation, ProviderDescription
 from dragoman.settings import Settings
 from dragoman.testing.case import Answer, ProviderCase, ProviderSide, Wire
 from dragoman.testing.features import QUESTION
-from dragoman.testing.upstream import Upstream
+from dragoman.testing.upstream import Received, Reply, Upstream
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,9 +44,25 @@ class Subject:
         return str(self.case.document.get("runtime", "native" if native else "langchain")) == "langchain"
 
     def prepare(self, answer: Answer, *, streamed: bool) -> None:
-        """Let the upstream give this answer to the next call; a provider without a wire needs none."""
-        if isinstance(wire := self.case.wire, Wire):
-            self.upstream.answer(wire.streamed(answer) if streamed else wire.whole(answer))
+        """Let the upstream give this answer to calls; a provider without a wire needs none."""
+        if self.case.wire is not None:
+            self.upstream.answer(lambda sent: self.reply(sent, answer, streamed=streamed))
+
+    def reply(self, sent: Received, answer: Answer, *, streamed: bool) -> Reply:
+        """Return the answer to the request of a call."""
+        wire = self.case.wire
+        assert isinstance(wire, Wire)
+        return wire.streamed(answer) if streamed else wire.whole(answer)
+
+    def prepare_all(self, *, streamed: bool) -> None:
+        """Let the upstream answer what is asked beside calls as well; it has nothing at its root."""
+
+        def script(sent: Received) -> Reply:
+            if self.case.beside is not None and (reply := self.case.beside(sent)) is not None:
+                return reply
+            return Reply.text("", 404) if sent.method == "GET" else self.reply(sent, Answer(), streamed=streamed)
+
+        self.upstream.answer(script)
 
     async def ask(self, *, streamed: bool = False) -> Any:
         """Make the plainest call of the case's operation; return its answer."""

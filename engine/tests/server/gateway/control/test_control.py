@@ -82,6 +82,25 @@ def test_a_document_that_does_not_hold_is_not_saved(admin):
     assert "limits.max_attempts" in answer.json()["error"]["message"]
 
 
+@pytest.mark.parametrize(
+    ("name", "aliases", "path", "why"),
+    [
+        ("fresh", ["a/b"], "aliases", "'a/b' is an alias of adapter 'model' already"),
+        ("fresh", ["other"], "aliases", "'other' is the name of adapter 'other' already"),
+        ("a.b", [], "name", "'a.b' is an alias of adapter 'dotted' already"),
+    ],
+)
+def test_a_name_that_another_adapter_answers_to_is_not_given_away(admin, name, aliases, path, why):
+    dotted = {"document": {**NEW, "aliases": ["a.b"]}}
+    assert admin.put("/api/adapters/dotted", json=dotted, headers={"if-none-match": "*"}).status_code == 201
+    document = {"document": {**NEW, "aliases": aliases}}
+    answer = admin.put(f"/api/adapters/{name}", json=document, headers={"if-none-match": "*"})
+    error = answer.json()["error"]
+    assert (answer.status_code, error["code"], error["param"]) == (409, "name_taken", path)
+    assert why in error["message"]
+    assert (chat(admin, "a/b"), chat(admin, "a.b"), chat(admin, "other")) == ("secret-endpoint", "m-new", "m-2")
+
+
 @pytest.mark.parametrize("stage", ["test", "prod"])
 def test_saving_is_no_way_around_the_stage(serve, stage):
     gateway = serve(stage=stage)
@@ -180,6 +199,30 @@ def test_usage_is_everybodys_for_administrators_and_ones_own_for_others(admin, u
     own = user.get("/api/usage?by=adapter&principal=boss").json()
     assert own["total"]["requests"] == 1
     assert admin.get("/api/usage?by=nothing").status_code == 422
+
+
+def test_usage_is_told_by_what_was_called_and_by_tags(serve):
+    tagged = {"tagged": "{base: other, tags: {team: a, product: search}, base_model: family}"}
+    gateway = serve(adapters=tagged)
+    with gateway.client(gateway.key("boss", "admin")) as admin:
+        chat(admin, "tagged")
+        chat(admin, "other")
+        groups = admin.get("/api/usage?by=model,base_model,tag:team").json()["groups"]
+        assert [(g["model"], g["base_model"], g["tag:team"], g["requests"]) for g in groups] == [
+            ("m-2", "family", "a", 1),
+            ("m-2", None, None, 1),
+        ]
+        assert admin.get("/api/usage?tag:product=search").json()["total"]["requests"] == 1
+        assert admin.get("/api/usage", params={"by": "tag:a'\"b"}).status_code == 422
+        assert admin.get("/api/usage?tag:=x").status_code == 422
+
+
+@pytest.mark.parametrize("query", ["by=model", "by=day,upstream", "model=secret-endpoint"])
+def test_where_calls_went_is_told_to_administrators_only(user, developer, query):
+    for client in (user, developer):
+        refused = client.get(f"/api/usage?{query}")
+        assert (refused.status_code, refused.json()["error"]["code"]) == (403, "permission")
+    assert user.get("/api/usage?by=base_model,tag:team").status_code == 200
 
 
 def test_a_name_that_another_key_has_as_well_shows_nothing_of_it(gateway, user):

@@ -1,6 +1,9 @@
 """Checks and live lists over the control API: for administrators, by the same policy as calls."""
 
+from importlib.metadata import EntryPoint
+
 import pytest
+from dragoman.testing.upstream import Reply
 
 
 @pytest.fixture
@@ -22,6 +25,30 @@ def test_a_check_answers_with_its_steps(admin):
     assert [step["name"] for step in steps[:2]] == ["document", "plugin"]
     assert answer.json()["ok"] is (steps[-1]["state"] != "failed")
     assert steps[-1]["name"] == "call"
+
+
+@pytest.mark.parametrize("name", ["model", "vectors", "ranks"])
+def test_the_call_of_a_check_is_booked_and_counted_as_any_other(gateway, admin, name):
+    assert admin.post("/api/checks", json={"adapter": name}).json()["ok"]
+    (row,) = gateway.calls()
+    assert (row["principal"], row["adapter"], row["status"], row["attempts"]) == ("boss", name, 200, 1)
+    assert row["input_tokens"] > 0
+    assert (row["first_token_s"] is not None) == (row["operation"] == "chat")
+    assert admin.get("/api/usage?by=adapter").json()["groups"][0]["adapter"] == name
+    assert f'dragoman_calls_total{{adapter="{name}"' in admin.get("/metrics").text
+
+
+def test_the_call_of_a_check_that_fails_is_booked_as_what_it_would_have_answered(serve, upstream):
+    openai_plugin = pytest.importorskip("dragoman_openai")
+    upstream.answer(Reply.json({"error": {"message": "no"}}, 401))
+    adapter = f"{{provider: openai-compatible, model: m, connection: {{base_url: '{upstream.url}/v1'}}}}"
+    found = [EntryPoint("openai", openai_plugin.__name__, "dragoman.plugins")]
+    gateway = serve(adapters={"away": adapter}, found=found)
+    with gateway.client(gateway.key("boss", "admin")) as admin:
+        checked = admin.post("/api/checks", json={"adapter": "away"}).json()
+    assert checked["steps"][-1]["detail"]["error"]["code"] == "authentication"
+    (row,) = gateway.calls()
+    assert (row["status"], row["error_code"], row["adapter"]) == (502, "upstream_authentication", "away")
 
 
 def test_a_failed_step_is_an_answer_and_not_an_error(admin):

@@ -1,5 +1,7 @@
 """What the page asks for: by role, with the reasons, and without what a role may not see."""
 
+import json
+
 import pytest
 
 
@@ -105,6 +107,53 @@ def test_a_notice_is_accepted_once_and_anew_when_it_changes(serve):
     with gateway.client(gateway.key("another")) as client:
         assert notice()["accepted"] is False
     assert ("notice.accept", "adapter noticed") in {(e.action, e.subject) for e in gateway.audited()}
+
+
+@pytest.mark.parametrize("path", ["/v1/chat/completions", "/openai/deployments/terms/chat/completions"])
+@pytest.mark.parametrize("stream", [False, True])
+def test_required_terms_are_no_open_door_before_they_are_accepted(serve, path, stream):
+    noticed = '{provider: scripted, model: m, aliases: [t], notice: {text: "Be <kind>.", required: true}}'
+    gateway = serve(stage="dev", adapters={"terms": noticed})
+    body = {"model": "t", "messages": [{"role": "user", "content": "Hello"}], "stream": stream}
+    with gateway.client(gateway.key("program")) as client, gateway.client(gateway.key("another")) as another:
+        refused = client.post(path, json=body)
+        error = refused.json()["error"]
+        assert (refused.status_code, error["code"], error["type"]) == (403, "notice_not_accepted", "permission_error")
+        assert "Be <kind>." in error["message"]
+        assert "/#/try/terms" in error["display_message"]
+        asked = json.loads(error["message"][error["message"].index("{") :])
+        assert client.post("/api/workbench/notices", json=asked).json()["accepted"] is True
+        assert client.post(path, json=body).status_code == 200
+        assert another.post(path, json=body).status_code == 403  # each caller accepts for themselves
+    with gateway.client(gateway.key("chief", "admin")) as admin:  # nor is a draft on top of it a way around
+        draft = {**body, "dragoman": {"adapter": {"base": "terms", "model": "m-2"}}, "model": None}
+        assert admin.post("/v1/chat/completions", json=draft).json()["error"]["code"] == "notice_not_accepted"
+
+
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        ("/v1/embeddings", {"model": "vectors", "input": "a"}),
+        ("/v1/rerank", {"model": "ranks", "query": "a", "documents": ["b"]}),
+    ],
+)
+def test_a_deployments_required_notice_is_over_all_adapters_and_doors(serve, path, body):
+    gateway = serve(server={"notice": {"text": "For tests.", "required": True}})
+    with gateway.client(gateway.key("program")) as client:
+        error = client.post(path, json=body).json()["error"]
+        assert error["code"] == "notice_not_accepted"
+        notice = client.get("/api/workbench/session").json()["notice"]
+        assert (notice["text"], notice["accepted"]) == ("For tests.", False)
+        client.post("/api/workbench/notices", json={"digest": notice["digest"]})
+        assert client.post(path, json=body).status_code == 200
+    assert ("notice.accept", "this gateway") in {(e.action, e.subject) for e in gateway.audited()}
+
+
+def test_terms_that_are_not_required_stop_no_program(serve):
+    gateway = serve(adapters={"terms": "{provider: scripted, model: m, notice: {text: Terms}}"})
+    body = {"model": "terms", "messages": [{"role": "user", "content": "Hello"}]}
+    with gateway.client(gateway.key("program")) as client:
+        assert client.post("/v1/chat/completions", json=body).status_code == 200
 
 
 def test_an_importer_that_is_not_there_is_named(as_role):

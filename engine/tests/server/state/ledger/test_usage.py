@@ -85,6 +85,33 @@ async def test_only_the_calls_that_were_asked_for_count(filled, rest, requests):
     assert (await usage(filled, "model", **rest)).total.requests == requests
 
 
+async def test_calls_are_grouped_by_what_was_called_and_by_their_tags(state, call):
+    profile = "arn:aws:bedrock:us-east-1:111122223333:application-inference-profile/x"
+    tagged = {"model": profile, "base_model": "nova"}
+    for tags in ({"team": "a", "cost center": "7"}, {"team": "a"}, {"team": "b"}):
+        state.ledger.append(call(**tagged, tags=tags, cost=Decimal("0.5")))
+    state.ledger.append(call(tags=None))
+    await state.ledger.flush()
+    by_team = await usage(state, "model", "tag:team")
+    shown = [(group.key["model"], group.key["tag:team"], group.requests) for group in by_team.groups]
+    assert shown == [(profile, "a", 2), (profile, "b", 1), ("loud", None, 1)]
+    assert by_team.groups[0].costs == {"USD": Decimal(1)}
+    assert [g.key["tag:cost center"] for g in (await usage(state, "tag:cost center")).groups] == ["7", None]
+    assert (await usage(state, only={"tag:team": "a"})).total.requests == 2
+    assert (await usage(state, only={"tag:team": "a", "base_model": "nova"})).total.requests == 2
+    assert (await usage(state, only={"tag:team": None})).total.requests == 1
+
+
+async def test_a_tag_of_any_text_does_no_harm(state, call):
+    strange = {"a.b/c:d=e+f-g@h": "half \ud800 a character", "n": "nul\x00", "long": "x" * 1000}
+    state.ledger.append(call(tags=strange))
+    await state.ledger.flush()
+    (group,) = (await usage(state, "tag:a.b/c:d=e+f-g@h", "tag:long")).groups
+    assert group.key["tag:a.b/c:d=e+f-g@h"].startswith("half ")
+    assert len(group.key["tag:long"]) == 256
+    assert state.ledger.damaged_lines == 0
+
+
 async def test_nothing_used_is_an_answer(state):
     report = await usage(state, "day")
     assert report.groups == ()

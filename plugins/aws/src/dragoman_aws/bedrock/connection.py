@@ -36,6 +36,19 @@ KnownFamily = Annotated[str, AfterValidator(_known_family), Field(json_schema_ex
 RequestFields = Annotated[dict[str, dict[str, Any] | None], AfterValidator(_known_settings)]
 
 
+#: Services whose address can be said; ``bedrock`` and STS have members of their own.
+SERVICES = ("bedrock-agent", "cloudformation", "service-quotas")
+
+
+def _known_services(value: Mapping[str, str]) -> Mapping[str, str]:
+    if unknown := sorted(set(value) - set(SERVICES)):
+        raise ValueError(f"{unknown[0]} is not a service here; one of {', '.join(SERVICES)} is expected")
+    return value
+
+
+Endpoints = Annotated[dict[str, Address], AfterValidator(_known_services)]
+
+
 class Guardrail(Connection):
     """A guardrail that every call through the adapter passes."""
 
@@ -61,6 +74,12 @@ class BedrockConnection(AwsConnection):
         description="address of the control plane (profiles, routers, listing), for a VPC endpoint; absent = the "
         "service's own in the region; no call of a model goes there",
         json_schema_extra=DEPLOYMENT_ONLY,  # botocore calls it, and the engine's transport has no part in that
+    )
+    endpoints: Endpoints | None = Field(
+        None,
+        description="addresses of the services beside it, for VPC endpoints: bedrock-agent (prompt management), "
+        "service-quotas, cloudformation; absent = the services' own; no call of a model goes there",
+        json_schema_extra=DEPLOYMENT_ONLY,
     )
     family: KnownFamily | None = Field(
         None,

@@ -18,6 +18,7 @@ from dragoman.cli.plugin import (
     write_line,
 )
 
+from dragoman_aws.commands.replacing import Callers, Rewriting, callers_object, callers_of, tell_callers
 from dragoman_aws.commands.shown import application_object, progress
 from dragoman_aws.commands.who import Who, who_options
 from dragoman_aws.profiles import ApplicationProfile, ApplicationProfiles, Plan
@@ -28,7 +29,7 @@ from dragoman_aws.profiles.declared import read_declaration
 EPILOG = """\b
 Examples:
   dragoman bedrock profiles apply profiles.yaml --dry-run
-  dragoman bedrock profiles apply profiles.yaml --yes
+  dragoman bedrock profiles apply profiles.yaml --yes --write-adapters
 """
 
 
@@ -36,15 +37,27 @@ Examples:
 @click.argument("file", metavar="FILE")
 @click.option("--dry-run", is_flag=True, help="Show the plan and change nothing.")
 @click.option("--yes", is_flag=True, help="Do not ask.")
+@click.option("--write-adapters", is_flag=True, help="Put new ARNs into the files of the adapters that name old ones.")
 @json_option
 @who_options
 @global_options
 @pass_invocation
-def apply(invocation: Invocation, /, *, file: str, dry_run: bool, yes: bool, as_json: bool, who: Who) -> None:
+def apply(
+    invocation: Invocation,
+    /,
+    *,
+    file: str,
+    dry_run: bool,
+    yes: bool,
+    write_adapters: bool,
+    as_json: bool,
+    who: Who,
+) -> None:
     """Create, tag and replace application profiles as a file declares them.
 
     The plan is shown first. Profiles cannot be changed: another source or description makes a new one with another
-    ARN, and the old one is deleted. Profiles that the file does not name stay.
+    ARN, and the old one is deleted. The adapters that name the old ARN are listed, those that were saved through the
+    gateway as well; with --write-adapters their files get the new one. Profiles that the file does not name stay.
     """
     declared = read_declaration(read_document(Path(file)), file)
     with invocation.running() as running:
@@ -52,19 +65,22 @@ def apply(invocation: Invocation, /, *, file: str, dry_run: bool, yes: bool, as_
         try:
             profiles = ApplicationProfiles(account)
             planned = running.run(make_plan(profiles, declared, progress))
+            found = running.run(callers_of(running.engine, planned))
             if not as_json:
                 _print(planned)
+            tell_callers(found, write=write_adapters)
             if dry_run or not planned.changes:
                 if as_json:
-                    write_json(_object(planned))
+                    write_json(_object(planned, found))
                 return
             if not yes:
                 click.confirm(f"Make {len(planned.changes)} changes?", abort=True, err=True)
-            done = running.run(carry_out(profiles, planned, progress))
+            replaced = Rewriting(running.engine, found) if write_adapters else None
+            done = running.run(carry_out(profiles, planned, progress, replaced=replaced))
         finally:
             running.run(account.aclose())
     if as_json:
-        write_json({**_object(planned), "profiles": [application_object(profile) for profile in done]})
+        write_json({**_object(planned, found), "profiles": [application_object(profile) for profile in done]})
     else:
         _print_done(planned, done)
 
@@ -87,7 +103,7 @@ def _print_done(planned: Plan, done: list[ApplicationProfile]) -> None:
             write_line(f"{step.action}  {profile.name}  {profile.arn}")
 
 
-def _object(planned: Plan) -> dict[str, Any]:
+def _object(planned: Plan, callers: Callers) -> dict[str, Any]:
     return {
         "steps": [
             {
@@ -99,5 +115,6 @@ def _object(planned: Plan) -> dict[str, Any]:
             }
             for step in planned.steps
         ],
+        "adapters": callers_object(callers),
         "undeclared": [application_object(profile) for profile in planned.undeclared],
     }

@@ -1,4 +1,4 @@
-"""``dragoman bedrock``: profiles and routers of an account."""
+"""``dragoman bedrock``: profiles, routers and prompts of an account, and access to models."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from dragoman.cli.plugin import CommandGroup, global_options
 
 from dragoman_aws.commands.access import access
 from dragoman_aws.commands.profiles import profiles
+from dragoman_aws.commands.prompts import prompts
 from dragoman_aws.commands.routers import routers
 
 EPILOG = """\b
@@ -14,6 +15,7 @@ Examples:
   dragoman bedrock profiles list
   dragoman bedrock profiles create team-a --from us.anthropic.claude-sonnet-4-20250514-v1:0 --tag team=a
   dragoman bedrock routers list
+  dragoman bedrock prompts push summary
   dragoman bedrock access my-model
 """
 
@@ -21,9 +23,10 @@ Examples:
 @click.group(cls=CommandGroup, epilog=EPILOG)
 @global_options
 def bedrock() -> None:
-    """Inference profiles and prompt routers of Amazon Bedrock."""
+    """Inference profiles, prompt routers and managed prompts of Amazon Bedrock."""
 
 
 bedrock.add_command(access)
 bedrock.add_command(profiles)
+bedrock.add_command(prompts)
 bedrock.add_command(routers)

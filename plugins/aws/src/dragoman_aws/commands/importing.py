@@ -12,7 +12,6 @@ from dragoman.cli.plugin import (
     global_options,
     json_option,
     pass_invocation,
-    read_document,
     write,
     write_document,
     write_json,
@@ -21,7 +20,12 @@ from dragoman.cli.plugin import (
 from dragoman_aws.commands.shown import save_adapter, save_option
 from dragoman_aws.commands.who import Who, who_options
 from dragoman_aws.profiles import ApplicationProfile, ApplicationProfiles
-from dragoman_aws.profiles.importing import imported_from_attributes, imported_from_stack, imported_from_template
+from dragoman_aws.profiles.importing import (
+    imported_from_attributes,
+    imported_from_stack,
+    names_in_template,
+    read_template,
+)
 
 EPILOG = """\b
 Examples:
@@ -96,8 +100,8 @@ async def _imported(
             imported_from_attributes(arn, identifier=identifier)
             found = await profiles.get(arn)
             return {found.name or found.id: found}
-        declared = imported_from_template(await engine.run_blocking(read_document, Path(str(template))), str(template))
-        return {name: await profiles.get(row.name) for name, row in declared.items()}
+        named = names_in_template(await engine.run_blocking(read_template, Path(str(template))), str(template))
+        return {logical: await profiles.get(name) for logical, name in named.items()}
 
 
 async def _saved(engine: Any, name: str, document: Mapping[str, Any]) -> None:

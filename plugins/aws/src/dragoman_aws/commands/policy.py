@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,7 @@ from dragoman.cli.plugin import (
     write_document,
     write_json,
 )
+from dragoman.errors import DocumentError, Problem
 
 from dragoman_aws.identity.region import partition as partition_of
 from dragoman_aws.permissions import (
@@ -33,7 +34,8 @@ from dragoman_aws.permissions import (
     trust_role,
     trust_service_account,
 )
-from dragoman_aws.permissions.grants import OPEN_ACCOUNT, USES
+from dragoman_aws.permissions.grants import OPEN_ACCOUNT
+from dragoman_aws.permissions.uses import USES
 from dragoman_aws.profiles import facts
 from dragoman_aws.profiles.declared import read_declaration
 
@@ -43,6 +45,7 @@ Examples:
   dragoman policy us.amazon.nova-lite-v1:0 --region us-east-1 --account 111122223333 --format terraform
   dragoman policy profiles.yaml --region us-east-1 --for manage
   dragoman policy --trust 444455556666 --external-id dragoman-7f3a
+  dragoman policy my-adapter --trust 444455556666 --format cloudformation
   dragoman policy --trust-oidc https://oidc.eks.us-east-1.amazonaws.com/id/EXAMPLE --account 111122223333 \\
       --namespace llm --service-account gateway
 """
@@ -61,6 +64,7 @@ class _Wanted:
     source: tuple[str, ...]
     through_profile_only: bool
     batch_role: str | None
+    s3_outputs: tuple[str, ...]
 
 
 @click.command(epilog=EPILOG)
@@ -74,6 +78,9 @@ class _Wanted:
 @click.option("--source", metavar="ID|ARN", multiple=True, help="What an application profile or a router stands for.")
 @click.option("--through-profile-only", is_flag=True, help="The models may be reached through the profile alone.")
 @click.option("--batch-role", metavar="ARN", help="With --for batch: the role that the service works with.")
+@click.option(
+    "--s3-output", "s3_outputs", metavar="S3", multiple=True, help="Where an asynchronous endpoint puts answers."
+)
 @click.option("--secret", "secrets", metavar="NAME|ARN", multiple=True, help="A secret to read; may be repeated.")
 @click.option("--kms-key", metavar="ARN", help="With --secret: the key that it is encrypted with.")
 @click.option("--trust", "trusted", metavar="ACCOUNT|ARN", help="A trust policy for this account, role or user.")
@@ -90,10 +97,13 @@ def policy(invocation: Invocation, /, **given: Any) -> None:
     NAME is an adapter, FILE an adapter's document or a declaration of profiles, ID a model, a profile or a default
     router. What is not known, where a profile routes to or whose it is, is told on stderr. No call of AWS is made.
     """
-    if given["trusted"] or given["trust_oidc"]:
-        write_json(_trust(given))
+    trust = _trust(given) if given["trusted"] or given["trust_oidc"] else None
+    if trust is not None and given["form"] == "json":
+        if given["targets"] or given["secrets"]:
+            raise click.UsageError("a role that trusts and may do something takes --format cloudformation or terraform")
+        write_json(trust)
         return
-    if not given["targets"] and not given["secrets"]:
+    if trust is None and not given["targets"] and not given["secrets"]:
         raise click.UsageError("a target, --secret, --trust or --trust-oidc is expected")
     wanted = _Wanted(
         regions=given["regions"],
@@ -105,6 +115,7 @@ def policy(invocation: Invocation, /, **given: Any) -> None:
         source=given["source"],
         through_profile_only=given["through_profile_only"],
         batch_role=given["batch_role"],
+        s3_outputs=given["s3_outputs"],
     )
     grants = invocation.run(lambda engine: _granted(engine, given["targets"], wanted))
     if given["secrets"]:
@@ -114,7 +125,7 @@ def policy(invocation: Invocation, /, **given: Any) -> None:
                 given["secrets"], wanted.principal, region=region, account=wanted.account, kms_key=given["kms_key"]
             )
         )
-    _print(merged(grants), given["form"])
+    _print(merged(grants), given["form"], trust)
 
 
 async def _granted(engine: Any, targets: Iterable[str], wanted: _Wanted) -> list[Grant]:
@@ -139,7 +150,10 @@ async def _grants_of(engine: Any, text: str, wanted: _Wanted) -> list[Grant]:
 
 
 async def _of_adapter(engine: Any, adapter: str | Mapping[str, Any], wanted: _Wanted) -> list[Grant]:
-    target = (await engine.resolve(adapter)).target
+    resolved = await engine.resolve(adapter)
+    target, inference = resolved.target, resolved.settings.inference
+    others = tuple(f"{report.message}: the policy is for that one" for report in resolved.reports if report.path
+                   and report.path.startswith("upstreams."))  # fmt: skip
     grants: list[Grant] = []
     for region in wanted.regions or (None,):
         grants += grants_of_adapter(
@@ -151,7 +165,10 @@ async def _of_adapter(engine: Any, adapter: str | Mapping[str, Any], wanted: _Wa
             source=wanted.source,
             through_profile_only=wanted.through_profile_only,
             batch_role=wanted.batch_role,
+            system_tools=getattr(inference, "system_tools", None) or (),
+            s3_outputs=wanted.s3_outputs,
         )
+    grants[0] = replace(grants[0], notes=(*others, *grants[0].notes))
     if wanted.principal is None:
         return grants
     return [Grant(g.principal or wanted.principal, g.statements, g.notes, g.title) for g in grants]
@@ -175,16 +192,20 @@ def _of_target(target: str, wanted: _Wanted) -> Grant:
 # --- printing ----------------------------------------------------------------------------------------------------
 
 
-def _print(grants: list[Grant], form: str) -> None:
+def _print(every: list[Grant], form: str, trust: Mapping[str, Any] | None) -> None:
+    grants = [entry for entry in every if entry.statements]
+    if not grants and trust is None:
+        told = "; ".join(note for entry in every for note in entry.notes)
+        raise DocumentError("policy", [Problem("", f"there is nothing to allow: {told}", "see --for")])
     if form == "cloudformation":
-        write(write_document(as_cloudformation(grants), ".yaml"))
+        write(write_document(as_cloudformation(grants, trust), ".yaml"))
     elif form == "terraform":
-        write(as_terraform(grants))
+        write(as_terraform(grants, trust))
     elif len(grants) == 1:
         write_json(grants[0].document)
     else:
         write_json([{"principal": g.principal, "title": g.title, "policy": g.document} for g in grants])
-    for entry in grants:
+    for entry in every:
         for told in entry.notes:
             if form == "json" or told != OPEN_ACCOUNT:  # snippets take the account that they are applied in
                 note(told)

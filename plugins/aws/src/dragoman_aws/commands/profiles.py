@@ -16,7 +16,7 @@ from dragoman.cli.plugin import (
     write_json,
     write_line,
 )
-from dragoman.errors import DocumentError, ModelNotFoundError
+from dragoman.errors import InvalidRequestError, ModelNotFoundError
 
 from dragoman_aws.commands.applying import apply
 from dragoman_aws.commands.importing import import_profiles
@@ -31,13 +31,14 @@ from dragoman_aws.commands.shown import (
 )
 from dragoman_aws.commands.who import Who, who_options
 from dragoman_aws.profiles import (
+    Account,
     ApplicationProfile,
     ApplicationProfiles,
     CrossRegionInferenceProfile,
     discover,
     facts,
 )
-from dragoman_aws.profiles.cross_region import from_summary, shipped
+from dragoman_aws.profiles.cross_region import SYSTEM_DEFINED, described, from_summary, shipped
 
 EPILOG = """\b
 Examples:
@@ -123,25 +124,27 @@ def show_profile(
 
 async def _shown(engine: Any, who: Who, reference: str, name: str | None) -> dict[str, Any]:
     async with await who.account(engine) as account:
-        if ":application-inference-profile/" not in reference:
-            profile_id = reference.rpartition("/")[2]
-            try:
-                row = await account.call("get_inference_profile", inferenceProfileIdentifier=profile_id)
-            except (ModelNotFoundError, DocumentError):
-                row = {"type": "APPLICATION"}
-            if row["type"] == "SYSTEM_DEFINED":
-                found = from_summary(row, account.region)
-                document = {
-                    "provider": "bedrock",
-                    "model": found.id,
-                    "base_model": found.model,
-                    "connection": {"region": account.region},
-                }
-                await save_adapter(engine, name, document)
-                return cross_region_object(found)
+        if (row := await _system_defined(account, reference)) is not None:
+            found = from_summary(row, account.region)
+            await save_adapter(engine, name, found.as_adapter(account.region))
+            return cross_region_object(found)
         own = await ApplicationProfiles(account).get(reference)
         await save_adapter(engine, name, own.as_adapter())
         return application_object(own)
+
+
+async def _system_defined(account: Account, reference: str) -> dict[str, Any] | None:
+    """Return what the service says about a cross-region profile; ``None`` where the reference is of another one."""
+    profile_id = reference.rpartition("/")[2]
+    if ":application-inference-profile/" in reference:
+        return None
+    if facts.split_profile(profile_id) is not None:
+        return await described(account, profile_id)
+    try:
+        row = await account.call("get_inference_profile", inferenceProfileIdentifier=profile_id)
+    except (ModelNotFoundError, InvalidRequestError):  # it is a name, which is no identifier
+        return None
+    return row if row["type"] == SYSTEM_DEFINED else None
 
 
 @profiles.command()

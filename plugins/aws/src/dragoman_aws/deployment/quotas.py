@@ -11,8 +11,9 @@ import orjson
 from dragoman.errors import DragomanError, ProviderError, RefusedError
 
 from dragoman_aws.deployment.control_plane import ControlPlane
+from dragoman_aws.quotas import SERVICE, find, how_to_raise
 
-_SERVICE = "service-quotas"
+SERVICE_CODE = "sagemaker"
 
 
 @dataclass(frozen=True)
@@ -64,7 +65,7 @@ async def read_quota(plane: ControlPlane, instance_type: str) -> Quota:
 
 
 async def _by_code(plane: ControlPlane, instance_type: str, code: str) -> Quota:
-    named: dict[str, Any] = {"service": _SERVICE, "ServiceCode": "sagemaker", "QuotaCode": code}
+    named: dict[str, Any] = {"service": SERVICE, "ServiceCode": SERVICE_CODE, "QuotaCode": code}
     try:
         answer, origin = await plane.call("get_service_quota", **named), "account"
     except ProviderError as error:
@@ -78,12 +79,10 @@ async def _by_code(plane: ControlPlane, instance_type: str, code: str) -> Quota:
 
 
 async def _search(plane: ControlPlane, instance_type: str) -> Quota:
-    for operation, origin in (("list_service_quotas", "account"), ("list_aws_default_service_quotas", "default")):
-        rows = await plane.pages(operation, "Quotas", service=_SERVICE, ServiceCode="sagemaker", MaxResults=100)
-        for row in rows:
-            if row.get("QuotaName") == quota_name(instance_type):
-                return Quota(instance_type, row.get("QuotaCode"), row.get("Value"), origin)
-    return Quota(instance_type, None, unknown=f"the account lists no quota {quota_name(instance_type)!r}")
+    found = await find(plane, SERVICE_CODE, lambda name: name == quota_name(instance_type))
+    if not found:
+        return Quota(instance_type, None, unknown=f"the account lists no quota {quota_name(instance_type)!r}")
+    return Quota(instance_type, found[0].code, found[0].value, found[0].origin)
 
 
 def check_quota(quota: Quota, needed: int, region: str, why: str) -> str:
@@ -109,6 +108,5 @@ def check_quota(quota: Quota, needed: int, region: str, why: str) -> str:
     raise RefusedError(
         f"the quota {named} is {quota.limit:g} ({quota.origin}), and {needed} needed for {why}",
         path="instance",
-        hint=f"raise it: aws service-quotas request-service-quota-increase --service-code sagemaker --quota-code "
-        f"{quota.code or '…'} --desired-value {needed} --region {region}",
+        hint=how_to_raise(SERVICE_CODE, quota.code, region, needed),
     )

@@ -14,6 +14,7 @@ from dragoman.secret import Secret
 from dragoman_aws.deployment.control_plane import ControlPlane
 from dragoman_aws.deployment.document import TOKEN_VARIABLE
 from dragoman_aws.deployment.plan import Plan
+from dragoman_aws.deployment.state import MOVING, read_endpoint
 from dragoman_aws.deployment.waiting import (
     Patience,
     Progress,
@@ -54,6 +55,7 @@ class Rollout:
         self._patience = patience or Patience()
         self._progress = progress
         self._undo: list[Undo] = []
+        self._is_updating = False
 
     async def run(self) -> list[str]:
         """Do it; return what could not be tidied up afterwards, for a person.
@@ -113,6 +115,7 @@ class Rollout:
             return
         names = {"EndpointName": wanted.name, "EndpointConfigName": wanted.config_name}
         if action == "update":
+            self._is_updating = True
             await self._plane.call("update_endpoint", **names)  # where it fails, SageMaker itself goes back
             await until_ready(self._plane, wanted.name, wanted.config_name, self._patience, self._progress)
             before = self._plan.found.endpoint
@@ -138,6 +141,7 @@ class Rollout:
                 (f"inference component {wanted.name}", self._delete_component),
             )
         else:
+            self._is_updating = True
             members = ("InferenceComponentName", "Specification", "RuntimeConfig")
             await self._plane.call("update_inference_component", **{m: wanted.component[m] for m in members})
         await until_component_ready(self._plane, wanted.name, self._patience, self._progress)
@@ -178,6 +182,8 @@ class Rollout:
 
     async def _roll_back(self) -> list[str]:
         """Undo in reverse; return what is left, with the reason. One that fails does not stop the others."""
+        if self._is_updating and (moving := await self._still_moving()):
+            return [moving]
         left = []
         for what, undo in reversed(self._undo):
             self._progress(Tick(what, "rolling back", 0))
@@ -186,6 +192,25 @@ class Rollout:
             except DragomanError as error:
                 left.append(f"{what}: {error.message}")
         return left
+
+    async def _still_moving(self) -> str | None:
+        """Return what has to stay because the endpoint is on its way to it; ``None`` where it has settled.
+
+        SageMaker loses an endpoint whose configuration is deleted while it is updated (UpdateEndpoint, API reference).
+        """
+        wanted = self._plan.wanted
+        try:
+            state = await read_endpoint(self._plane, wanted.name, components=wanted.component is not None)
+        except DragomanError as error:
+            status = f"may still be updated ({error.message})"
+        else:
+            statuses = [state.status, *(c.status for c in state.components)] if state else []
+            moving = [status for status in statuses if status in MOVING]
+            if not moving:
+                return None
+            status = f"is still {moving[0]}"
+        made = f"its configuration {wanted.config_name} and its model {wanted.model_name} stay"
+        return f"the endpoint {wanted.name} {status}, so that {made}; once it has settled, deploy again"
 
     async def _tidy_up(self) -> list[str]:
         """Delete what is superseded; the new state stands, so that a refusal is told and no failure."""

@@ -20,6 +20,7 @@ from botocore.credentials import (
     Credentials,
     DeferredRefreshableCredentials,
 )
+from botocore.parsers import ResponseParserError
 from botocore.tokens import FrozenAuthToken, TokenProviderChain
 from dragoman.secret import Secret
 
@@ -82,7 +83,18 @@ class Clients:
             max_pool_connections=max_pool_connections,
             retries={"total_max_attempts": max_attempts, "mode": "standard"},
         )
-        return self._session.create_client(service, endpoint_url=endpoint_url, config=config)
+        client = self._session.create_client(service, endpoint_url=endpoint_url, config=config)
+        client.meta.events.register("after-call", _refuse_what_is_not_json)
+        return client
+
+
+def _refuse_what_is_not_json(http_response: Any, model: Any, **_: Any) -> None:
+    """Raise where botocore would read nothing, in silence, out of the page of a proxy or of another server."""
+    if model.has_streaming_output or "json" not in model.service_model.metadata.get("protocol", ""):
+        return
+    body = http_response.content.lstrip()
+    if body and not body.startswith(b"{"):
+        raise ResponseParserError("the answer is not JSON")
 
 
 class _Acquired(CredentialProvider):  # type: ignore[misc]

@@ -14,7 +14,9 @@ from dragoman_aws.inspection.access import Access
 from dragoman_aws.inspection.asking import OUT_OF_REACH, Regions, not_asked
 from dragoman_aws.inspection.identity import identity_step
 from dragoman_aws.inspection.missing import policy_hint
-from dragoman_aws.profiles import facts
+from dragoman_aws.inspection.quota import CROSS_REGION, GLOBAL, ON_DEMAND, Called, quota_step, scope_of
+from dragoman_aws.profiles import Account, facts
+from dragoman_aws.profiles.cross_region import other_profiles, profiles_of
 from dragoman_aws.profiles.invokables import Invokable
 
 #: What Bedrock's ValidationException says where a model has no on-demand throughput; it has no code of its own, so the
@@ -73,33 +75,23 @@ async def _foundation_model(called: Invokable, regions: Regions, access: Access)
         said = f"{found.get('modelName', called.id)} is called on demand in {account.region}{legacy}"
         yield CheckStep.ok(_MODEL, said, inference_types=types, lifecycle=lifecycle)
     yield await _access_step([(called.id, account.region)], access)
+    yield await quota_step(_named(called.id, ON_DEMAND, found), account)
+
+
+def _named(model: str, scope: str, found: Mapping[str, Any] | None) -> Called:
+    described = found or {}
+    return Called(model, scope, described.get("modelName", ""), described.get("providerName", ""))
 
 
 async def _not_on_demand(model: str, types: Sequence[str], regions: Regions) -> CheckStep:
     others = ", ".join(types).lower() or "inference profiles"
     failure = InvalidRequestError(f"{model} cannot be called on demand, only by: {others}")
-    profiles = await profiles_of(model, regions)
+    profiles = await profiles_of(regions.account(), model)
     hint = f"use the profile {' or '.join(profiles)} as the adapter's model" if profiles else _NO_PROFILE
     return CheckStep.failed(_MODEL, failure, hint, profiles=profiles)
 
 
 _NO_PROFILE = "buy provisioned throughput, or choose a model with a profile: dragoman models --provider bedrock"
-
-
-async def profiles_of(model: str, regions: Regions) -> list[str]:
-    """Return the ids of the cross-region profiles of a model, those of the account's region where it tells them."""
-    account = regions.account()
-    try:
-        rows = await account.pages("list_inference_profiles", "inferenceProfileSummaries", typeEquals="SYSTEM_DEFINED")
-    except DragomanError:
-        own = facts.geographies_of_region(account.region)
-        known = [geo for geo in facts.geographies_of_model(model) if geo in own or geo == facts.GLOBAL]
-        return [f"{geo}.{model}" for geo in known]
-    return [str(row["inferenceProfileId"]) for row in rows if model in _models_of(row)]
-
-
-def _models_of(row: Mapping[str, Any]) -> set[str]:
-    return {Invokable.from_arn(found["modelArn"]).id for found in row.get("models", ()) if found.get("modelArn")}
 
 
 def where_it_is(model: str, region: str) -> str:
@@ -126,7 +118,7 @@ async def _profile(called: Invokable, regions: Regions, access: Access) -> Async
         behind = [Invokable.from_arn(row["modelArn"]) for row in found.get("models", ()) if row.get("modelArn")]
     except (ModelNotFoundError, InvalidRequestError) as error:
         missing = ModelNotFoundError(f"there is no profile {called.id} in {account.region}", status=error.status)
-        yield CheckStep.failed(_PROFILE, missing, await _other_profiles(called.id, regions))
+        yield CheckStep.failed(_PROFILE, missing, await other_profiles(account, called.id))
         return
     except DragomanError as error:
         yield not_asked(_PROFILE, "the profile", error)
@@ -142,6 +134,20 @@ async def _profile(called: Invokable, regions: Regions, access: Access) -> Async
     pairs = sorted({(model.id, model.region or account.region) for model in behind})
     if pairs:
         yield await _access_step(pairs, access)
+    for model in sorted({model.id for model in behind}):
+        yield await quota_step(await _profiled(model, called, behind, account), account)
+
+
+async def _profiled(model: str, called: Invokable, behind: Sequence[Invokable], account: Account) -> Called:
+    """Return how a profile calls a model, and the model's name where Bedrock tells it."""
+    scope = scope_of(one.region for one in behind)
+    if called.kind == "inference-profile":
+        scope = GLOBAL if called.id.partition(".")[0] == facts.GLOBAL else CROSS_REGION
+    try:
+        found = (await account.call("get_foundation_model", modelIdentifier=model))["modelDetails"]
+    except DragomanError:  # its id is mostly enough
+        found = None
+    return _named(model, scope, found)
 
 
 def _by_facts(profile_id: str, region: str) -> list[Invokable]:
@@ -149,16 +155,6 @@ def _by_facts(profile_id: str, region: str) -> list[Invokable]:
     regions = facts.destinations(profile_id, region) or ()
     model = profile_id.partition(".")[2]
     return [Invokable("foundation-model", model, to) for to in regions if to != facts.EVERYWHERE]
-
-
-async def _other_profiles(profile_id: str, regions: Regions) -> str:
-    model = profile_id.partition(".")[2]
-    if there := await profiles_of(model, regions):
-        return f"of this model there are here: {', '.join(there)}"
-    callers = sorted({s for route in facts.profiles().get(profile_id, ()) for s in route.sources})
-    if callers:
-        return f"it is called from {', '.join(callers)}: set connection.region"
-    return "check the adapter's model and connection.region; dragoman models --provider bedrock lists what there is"
 
 
 async def _access_step(pairs: Sequence[tuple[str, str]], access: Access) -> CheckStep:
@@ -243,7 +239,7 @@ async def explain(failure: DragomanError, target: Target, context: Context) -> s
         return policy_hint(failure, target)
     if isinstance(failure, InvalidRequestError) and _ONLY_BY_PROFILE in failure.message:
         async with Regions(target, context) as regions:
-            if profiles := await profiles_of(target.model, regions):
+            if profiles := await profiles_of(regions.account(), target.model):
                 return f"use the profile {' or '.join(profiles)} as the adapter's model"
             return _NO_PROFILE
     if isinstance(failure, ModelNotFoundError):

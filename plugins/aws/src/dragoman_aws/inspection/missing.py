@@ -12,7 +12,7 @@ from dragoman_aws.identity.denial import Denial, denial_of
 from dragoman_aws.permissions import grants_of_adapter
 
 #: Refused with these, the identity lacks what the adapter needs as a whole, and not one statement.
-_OF_A_CALL = ("bedrock:Invoke", "bedrock:Converse", "sagemaker:InvokeEndpoint")
+_OF_A_CALL = ("bedrock:InvokeModel", "bedrock:Converse", "sagemaker:InvokeEndpoint")
 
 
 def policy_hint(failure: PermissionDeniedError, target: Target) -> str | None:

@@ -51,7 +51,7 @@ async def _endpoint(name: str, account: Account) -> CheckStep:
 
 async def _others(account: Account) -> str:
     try:
-        rows = await _pages(account, "list_endpoints", "Endpoints")
+        rows = await account.pages("list_endpoints", "Endpoints", service="sagemaker")
     except DragomanError:
         return "check the adapter's model and connection.region"
     names = [str(row["EndpointName"]) for row in rows[:10]]
@@ -88,7 +88,7 @@ async def list_models(target: Target, context: Context) -> Sequence[ModelList]:
 
 async def _endpoints(account: Account) -> ModelList:
     try:
-        rows = await _pages(account, "list_endpoints", "Endpoints")
+        rows = await account.pages("list_endpoints", "Endpoints", service="sagemaker")
     except DragomanError as error:
         return ModelList("endpoints", failure=error)
     return ModelList("endpoints", [_row(str(row["EndpointName"]), row, account.region) for row in rows])
@@ -106,7 +106,7 @@ def _row(name: str, row: Row, region: str) -> ListedModel:
 
 async def _components(account: Account) -> ModelList:
     try:
-        rows = await _pages(account, "list_inference_components", "InferenceComponents")
+        rows = await account.pages("list_inference_components", "InferenceComponents", service="sagemaker")
     except DragomanError as error:
         return ModelList("inference components", failure=error)
     return ModelList("inference components", [_component_row(row, account.region) for row in rows])
@@ -129,16 +129,3 @@ def _component_row(row: Row, region: str) -> ListedModel:
 
 #: What a container wants to be told, no list says: this is the commonest, and one line of the document to change.
 _MAPPING: Row = {"mapping": {"preset": "tgi"}}
-
-
-async def _pages(account: Account, operation: str, member: str) -> list[Row]:
-    """Return all pages; SageMaker's tokens have a capital letter."""
-    rows: list[Row] = []
-    token: str | None = None
-    while True:
-        given = {"NextToken": token} if token else {}
-        answer = await account.call(operation, service="sagemaker", **given)
-        rows += answer.get(member, ())
-        token = answer.get("NextToken")
-        if token is None:
-            return rows

@@ -2,47 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
-from typing import Any, Literal
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
 
 from dragoman.errors import DocumentError, Problem
 
-from dragoman_aws.identity.region import partition as partition_of
-from dragoman_aws.permissions.resources import Caller, Grantable, Touched, touched_by
+from dragoman_aws.permissions.resources import Caller, Grantable, touched_by
 from dragoman_aws.permissions.statements import ANY, Statement, document, merge
+from dragoman_aws.permissions.uses import BY_USE, USES, Use, Wanted
 from dragoman_aws.profiles import Invokable
-
-Use = Literal["invoke", "lookup", "prompt", "batch", "list", "manage"]
-USES: tuple[Use, ...] = ("invoke", "lookup", "prompt", "batch", "list", "manage")
 
 #: A note; snippets that know their own account need not say it.
 OPEN_ACCOUNT = "the account is not known, * stands in its place: name it to narrow the policy"
-
-#: What a listing of everything that can be invoked calls; none of them knows a resource.
-_LISTS = (
-    *("bedrock:ListFoundationModels", "bedrock:ListInferenceProfiles", "bedrock:ListPromptRouters"),
-    *("bedrock:ListCustomModels", "bedrock:ListCustomModelDeployments", "bedrock:ListImportedModels"),
-    "bedrock:ListProvisionedModelThroughputs",
-)
-_GETS = {
-    "foundation-model": "bedrock:GetFoundationModel",
-    "inference-profile": "bedrock:GetInferenceProfile",
-    "application-inference-profile": "bedrock:GetInferenceProfile",
-    "default-prompt-router": "bedrock:GetPromptRouter",
-    "prompt-router": "bedrock:GetPromptRouter",
-}
-#: What lists a kind; ``*`` is the only resource.
-_LISTS_OF = {
-    "bedrock:GetInferenceProfile": "bedrock:ListInferenceProfiles",
-    "bedrock:GetPromptRouter": "bedrock:ListPromptRouters",
-}
-_MANAGES = (
-    "bedrock:DeleteInferenceProfile",
-    "bedrock:TagResource",
-    "bedrock:UntagResource",
-    "bedrock:ListTagsForResource",
-)
 
 
 @dataclass(frozen=True)
@@ -67,18 +39,6 @@ class Grant:
         return document(self.statements)
 
 
-@dataclass(frozen=True)
-class _Wanted:
-    """A target, what an invocation of it touches, and how it is used."""
-
-    touched: Touched
-    caller: Caller
-    streaming: bool
-    through_profile_only: bool
-    batch_role: str | None
-    prompt: str | None
-
-
 def grant(
     target: Grantable,
     principal: str | None = None,
@@ -99,9 +59,10 @@ def grant(
         principal: The ARN of the role or user; ``None`` = left open.
         region: Where it is called; several where it is called from several. An ARN brings its own.
         account: Whose it is, in 12 digits; empty = ``*`` stands in the ARNs, and a note says so.
-        uses: ``invoke``; ``lookup``: describe and list it; ``prompt``: read a stored prompt; ``batch``: jobs of model
-            invocation; ``list``: everything that a listing of models asks for; ``manage``: create, tag and delete
-            application profiles of it.
+        uses: ``invoke``; ``lookup``: what the doctor asks: describe and list it, see whether access is granted;
+            ``access``: see that and request it; ``prompt``: read a stored prompt; ``batch``: jobs of model invocation;
+            ``list``: everything that a listing of models asks for; ``manage``: create, tag and delete application
+            profiles of it; of a prompt: push it, make versions, delete it.
         streaming: Whether answers are streamed as well.
         base_model: The model behind an ARN that does not say it.
         source: What an application profile was made from, or the models of a custom router.
@@ -119,16 +80,20 @@ def grant(
     for where in _regions(target, region):
         caller = Caller(where, account, base_model, sources)
         touched = touched_by(target, caller)
-        wanted = _Wanted(touched, caller, streaming, through_profile_only, batch_role, _prompt_of(target))
+        wanted = Wanted(touched, caller, streaming, through_profile_only, batch_role, _prompt_of(target))
         for use in uses:
-            found, told = _BY_USE[use](wanted)
+            found, told = BY_USE[use](wanted)
             statements += found
             notes += told
         notes += touched.notes
-    allowed = merge(statements)
-    if any(_has_open_account(arn) for statement in allowed for arn in statement.resources):
-        notes.append(OPEN_ACCOUNT)
-    return Grant(principal, allowed, tuple(dict.fromkeys(notes)))
+    return exact(Grant(principal, merge(statements), tuple(notes)))
+
+
+def exact(granted: Grant) -> Grant:
+    """Return a grant that tells where it holds ``*`` for an account, and tells nothing twice."""
+    is_open = any(_has_open_account(arn) for statement in granted.statements for arn in statement.resources)
+    told = (*granted.notes, OPEN_ACCOUNT) if is_open else granted.notes
+    return replace(granted, notes=tuple(dict.fromkeys(told)))
 
 
 def merged(grants: Iterable[Grant]) -> list[Grant]:
@@ -166,105 +131,3 @@ def _prompt_of(target: Grantable) -> str | None:
 def _has_open_account(arn: str) -> bool:
     parts = arn.split(":")
     return len(parts) > 4 and parts[4] == ANY
-
-
-# --- by use ------------------------------------------------------------------------------------------------------
-
-_Allowed = tuple[list[Statement], list[str]]
-
-
-def _invoke(wanted: _Wanted) -> _Allowed:
-    actions: tuple[str, ...] = ("bedrock:InvokeModel",)
-    if wanted.streaming:  # Converse and ConverseStream have no actions of their own (API reference of Converse)
-        actions = (*actions, "bedrock:InvokeModelWithResponseStream")
-    touched = wanted.touched
-    statements = []
-    if wanted.prompt:
-        statements.append(Statement("RenderPrompt", ("bedrock:RenderPrompt",), _prompt_arns(wanted.prompt)))
-    if wanted.through_profile_only and touched.addressed:
-        statements += [
-            Statement("Invoke", actions, tuple(touched.addressed)),
-            *_behind(actions, touched),
-        ]
-    elif touched.addressed or touched.models:
-        statements.append(Statement("Invoke", actions, (*touched.addressed, *touched.models)))
-    return statements, []
-
-
-def _behind(actions: tuple[str, ...], touched: Touched) -> list[Statement]:
-    if not touched.models:
-        return []
-    operator = "StringLike" if any(ANY in arn for arn in touched.addressed) else "StringEquals"
-    profiles: Any = touched.addressed[0] if len(touched.addressed) == 1 else list(touched.addressed)
-    condition = {operator: {"bedrock:InferenceProfileArn": profiles}}
-    return [Statement("InvokeBehindProfile", actions, tuple(touched.models), condition)]
-
-
-def _lookup(wanted: _Wanted) -> _Allowed:
-    statements, lists = [], []
-    for arn in (
-        *wanted.touched.addressed,
-        *(m for m in wanted.touched.models if m.split(":")[3] == wanted.caller.region),
-    ):
-        action = _GETS.get(arn.split(":", 5)[5].partition("/")[0])
-        if action is not None:
-            statements.append(Statement(f"Describe{action.partition(':Get')[2]}", (action,), (arn,)))
-            lists += [_LISTS_OF[action]] if action in _LISTS_OF else []
-    if lists:
-        statements.append(Statement("List", tuple(dict.fromkeys(lists)), (ANY,)))
-    return statements, []
-
-
-def _prompt(wanted: _Wanted) -> _Allowed:
-    if wanted.prompt is None:
-        return [], ["the target is no prompt: nothing is allowed for reading one"]
-    return [Statement("ReadPrompt", ("bedrock:GetPrompt",), _prompt_arns(wanted.prompt))], []
-
-
-def _prompt_arns(arn: str) -> tuple[str, ...]:
-    """Return the prompt and the one version that is called, or all of them."""
-    start, _, name = arn.rpartition("/")
-    prompt_id, _, version = name.partition(":")
-    return f"{start}/{prompt_id}", f"{start}/{prompt_id}:{version or ANY}"
-
-
-def _batch(wanted: _Wanted) -> _Allowed:
-    partition = partition_of(wanted.caller.region)
-    jobs = f"arn:{partition}:bedrock:{wanted.caller.region}:{wanted.caller.account or ANY}:model-invocation-job/*"
-    targets = (*wanted.touched.addressed, *wanted.touched.models, jobs)
-    statements = [
-        Statement("SubmitBatch", ("bedrock:CreateModelInvocationJob",), targets),
-        Statement("FollowBatch", ("bedrock:GetModelInvocationJob", "bedrock:StopModelInvocationJob"), (jobs,)),
-        Statement("ListBatches", ("bedrock:ListModelInvocationJobs",), (ANY,)),
-    ]
-    if wanted.batch_role is None:
-        return statements, ["iam:PassRole for the batch job's role is left out: name the role"]
-    condition = {"StringEquals": {"iam:PassedToService": "bedrock.amazonaws.com"}}
-    return [*statements, Statement("PassBatchRole", ("iam:PassRole",), (wanted.batch_role,), condition)], []
-
-
-def _list(wanted: _Wanted) -> _Allowed:
-    return [Statement("ListModels", _LISTS, (ANY,))], []
-
-
-def _manage(wanted: _Wanted) -> _Allowed:
-    caller = wanted.caller
-    own = Invokable(
-        "application-inference-profile", ANY, caller.region, caller.account, partition_of(caller.region)
-    ).arn
-    sources = (*wanted.touched.addressed, *wanted.touched.models)
-    return [
-        Statement("CreateProfiles", ("bedrock:CreateInferenceProfile",), tuple(dict.fromkeys([*sources, own]))),
-        Statement("ManageProfiles", ("bedrock:GetInferenceProfile", *_MANAGES), (own,)),
-        Statement("ListProfiles", ("bedrock:ListInferenceProfiles",), (ANY,)),
-    ], []
-
-
-_BY_USE: dict[Use, Callable[[_Wanted], _Allowed]] = {
-    "invoke": _invoke,
-    "lookup": _lookup,
-    "prompt": _prompt,
-    "batch": _batch,
-    "list": _list,
-    "manage": _manage,
-}

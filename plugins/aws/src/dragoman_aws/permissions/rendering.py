@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from dragoman_aws.permissions.grants import Grant
@@ -13,12 +13,21 @@ from dragoman_aws.permissions.grants import Grant
 _PRINCIPAL = re.compile(r"arn:[a-z-]+:iam::\d{12}:(?P<kind>role|user)/(?:.*/)?(?P<name>[^/]+)")
 
 
-def as_cloudformation(grants: Sequence[Grant]) -> dict[str, Any]:
-    """Return a template with one policy for each grant."""
-    resources = {}
+def as_cloudformation(grants: Sequence[Grant], trust: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    """Return a template with one policy for each grant.
+
+    Args:
+        grants: What is allowed.
+        trust: A trust policy: the template makes a role that has it, and what is allowed to nobody in particular.
+    """
+    resources: dict[str, Any] = {}
+    if trust is not None:
+        resources["DragomanRole"] = _cloudformation_role(grants, trust)
     for number, entry in enumerate(grants, 1):
-        policy = {"PolicyName": _name(number), "PolicyDocument": _substituted(entry.document)}
         kind, name = _attached(entry)
+        if kind is None and trust is not None:
+            continue
+        policy = {"PolicyName": _name(number), "PolicyDocument": _substituted(entry.document)}
         if kind is None:
             policy = {"ManagedPolicyName": policy["PolicyName"], "PolicyDocument": policy["PolicyDocument"]}
         else:
@@ -28,25 +37,50 @@ def as_cloudformation(grants: Sequence[Grant]) -> dict[str, Any]:
     return {"AWSTemplateFormatVersion": "2010-09-09", "Resources": resources}
 
 
-def as_terraform(grants: Sequence[Grant]) -> str:
-    """Return resources of the provider ``aws``, one for each grant."""
-    blocks = [_terraform(number, entry) for number, entry in enumerate(grants, 1)]
+def _cloudformation_role(grants: Sequence[Grant], trust: Mapping[str, Any]) -> dict[str, Any]:
+    policies = [
+        {"PolicyName": _name(number), "PolicyDocument": _substituted(entry.document)}
+        for number, entry in enumerate(grants, 1)
+        if _attached(entry)[0] is None
+    ]
+    properties = {"AssumeRolePolicyDocument": dict(trust), **({"Policies": policies} if policies else {})}
+    return {"Type": "AWS::IAM::Role", "Properties": properties}
+
+
+def as_terraform(grants: Sequence[Grant], trust: Mapping[str, Any] | None = None) -> str:
+    """Return resources of the provider ``aws``, one for each grant; ``trust`` as in :func:`as_cloudformation`."""
+    blocks = [_terraform(number, entry, has_role=trust is not None) for number, entry in enumerate(grants, 1)]
+    if trust is not None:
+        blocks.insert(0, _block("aws_iam_role", "dragoman", {"name": '"dragoman"', "assume_role_policy": _json(trust)}))
     if any("data.aws_caller_identity.current" in block for block in blocks):
         blocks.insert(0, 'data "aws_caller_identity" "current" {}\n')
     return "\n".join(blocks)
 
 
-def _terraform(number: int, entry: Grant) -> str:
+def _terraform(number: int, entry: Grant, *, has_role: bool) -> str:
     kind, name = _attached(entry)
+    quoted = f'"{name}"'
+    if kind is None and has_role:
+        kind, quoted = "role", "aws_iam_role.dragoman.name"
     type_ = "aws_iam_policy" if kind is None else f"aws_iam_{kind}_policy"
-    written = json.dumps(entry.document, indent=2).replace("${", "$${")
+    attached = {} if kind is None else {kind: quoted}
+    return _block(
+        type_, f"dragoman_{number}", {"name": f'"{_name(number)}"', **attached, "policy": _json(entry.document)}
+    )
+
+
+def _json(document: Mapping[str, Any]) -> str:
+    """Return a document as an expression of Terraform's; an account that is not known is the caller's."""
+    written = json.dumps(document, indent=2).replace("${", "$${")
     account = "${data.aws_caller_identity.current.account_id}"
     written = re.sub(r'"(arn:[^":]+:[^":]+:[^":]*:)\*:', lambda found: f'"{found[1]}{account}:', written)
-    lines = [f'resource "{type_}" "dragoman_{number}" {{', f'  name = "{_name(number)}"']
-    if kind is not None:
-        lines.append(f'  {kind} = "{name}"')
     indented = written.replace("\n", "\n  ")
-    return "\n".join([*lines, f"  policy = jsonencode({indented})", "}", ""])
+    return f"jsonencode({indented})"
+
+
+def _block(type_: str, name: str, arguments: Mapping[str, str]) -> str:
+    lines = [f"  {argument} = {value}" for argument, value in arguments.items()]
+    return "\n".join([f'resource "{type_}" "{name}" {{', *lines, "}", ""])
 
 
 def _substituted(value: Any) -> Any:

@@ -32,11 +32,12 @@ class Caller:
 class Touched:
     """The ARNs that an invocation touches: the ``addressed`` ones, and the ``models`` behind them.
 
-    ``notes`` say what is not known.
+    ``endpoints`` are those of SageMaker that Bedrock calls in their place; ``notes`` say what is not known.
     """
 
     addressed: list[str] = field(default_factory=list)
     models: list[str] = field(default_factory=list)
+    endpoints: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
 
     def add(self, other: Touched) -> None:
@@ -44,6 +45,7 @@ class Touched:
         for mine, theirs in (
             (self.addressed, other.addressed),
             (self.models, other.models),
+            (self.endpoints, other.endpoints),
             (self.notes, other.notes),
         ):
             mine += [entry for entry in theirs if entry not in mine]
@@ -74,6 +76,21 @@ def _itself(invokable: Invokable, caller: Caller) -> Touched:
 
 def _model(invokable: Invokable, caller: Caller) -> Touched:
     return Touched(models=[invokable.arn])
+
+
+def _custom_model(invokable: Invokable, caller: Caller) -> Touched:
+    note = "AWS documents no permission to invoke a custom model itself: call its deployment or provisioned throughput"
+    return Touched([invokable.arn], notes=[note])
+
+
+def _marketplace_endpoint(invokable: Invokable, caller: Caller) -> Touched:
+    """Return what stands for all endpoints of Bedrock Marketplace, and the endpoint itself.
+
+    Resource type bedrock-marketplace-model-endpoint of the service authorization reference, read 2026-11.
+    """
+    account = invokable.account or caller.account or "*"
+    every = f"arn:{invokable.partition}:bedrock:{invokable.region}:{account}:marketplace/model-endpoint/all-access"
+    return Touched([every], endpoints=[invokable.arn])
 
 
 def _profile(invokable: Invokable, caller: Caller) -> Touched:
@@ -163,6 +180,8 @@ def _sources(caller: Caller) -> Iterable[str]:
 
 _BY_KIND: dict[str, Callable[[Invokable, Caller], Touched]] = {
     "foundation-model": _model,
+    "custom-model": _custom_model,
+    "endpoint": _marketplace_endpoint,
     "inference-profile": _profile,
     "application-inference-profile": _application,
     "default-prompt-router": _default_router,

@@ -12,8 +12,10 @@ from dragoman_aws.bedrock.connection import BedrockConnection
 from dragoman_aws.identity.connection import AwsConnection, BedrockApiKeyAuth, Role, WebIdentityAuth
 from dragoman_aws.identity.identity import Identity
 from dragoman_aws.identity.region import choose_region, partition
-from dragoman_aws.permissions.grants import OPEN_ACCOUNT, Grant, Use, grant
+from dragoman_aws.permissions.endpoints import EndpointUse, statements_for
+from dragoman_aws.permissions.grants import Grant, exact, grant
 from dragoman_aws.permissions.statements import ANY, Statement, merge
+from dragoman_aws.permissions.uses import Use
 from dragoman_aws.sagemaker.connection import SageMakerConnection
 
 
@@ -27,6 +29,8 @@ def grants_of_adapter(
     source: Sequence[str] = (),
     through_profile_only: bool = False,
     batch_role: str | None = None,
+    system_tools: Sequence[str] = (),
+    s3_outputs: Sequence[str] = (),
 ) -> list[Grant]:
     """Return what each identity on the adapter's way needs: who calls the model first, then who assumes which role.
 
@@ -35,6 +39,8 @@ def grants_of_adapter(
         region: Where it is called; ``None`` = its own.
         account: Whose the target is; empty = that of the last role, where there is one.
         uses, streaming, source, through_profile_only, batch_role: See :func:`grant`.
+        system_tools: Bedrock's own tools that its calls use, such as ``nova_grounding``.
+        s3_outputs: Where an asynchronous endpoint puts its answers and failures: ``s3://bucket/prefix``.
 
     Raises:
         DocumentError: The adapter is not one of this plugin, or has no region.
@@ -45,9 +51,10 @@ def grants_of_adapter(
     where = region or choose_region(connection, os.environ).name
     account = account or _account_of(connection)
     principal = _principal(connection)
+    notes: tuple[str, ...]
     if isinstance(connection, SageMakerConnection):
-        own = _endpoint(target, connection, where, account, streaming=streaming)
-        notes = _endpoint_notes(connection, account)
+        endpoint = EndpointUse(target, connection, where, account, streaming, tuple(s3_outputs))
+        own, notes = statements_for(endpoint, uses)
     else:
         granted = grant(
             target.model,
@@ -60,10 +67,12 @@ def grants_of_adapter(
             through_profile_only=through_profile_only,
             batch_role=batch_role,
         )
-        own = [*granted.statements, *_beside(target, connection, where, account)]
-        notes = granted.notes
+        own, notes = [*granted.statements], granted.notes
+        if "invoke" in uses:
+            own += _beside(target, connection, where, account)
+            own += _tools(system_tools, where, account)
     who = Identity.of(target, where).who
-    return [Grant(principal, merge(own), notes, f"calls as {who}"), *_ways(connection)]
+    return [exact(Grant(principal, merge(own), notes, f"calls as {who}")), *_ways(connection)]
 
 
 def _account_of(connection: AwsConnection) -> str:
@@ -98,7 +107,8 @@ def _beside(target: Target, connection: AwsConnection, region: str, account: str
     """Return what calls bring along: a guardrail, counting, ranking, API keys."""
     statements = []
     if isinstance(connection, BedrockConnection) and connection.guardrail is not None:
-        arn = _arn("bedrock", region, account, f"guardrail/{connection.guardrail.identifier}")
+        guardrail = f"guardrail/{connection.guardrail.identifier}"
+        arn = f"arn:{partition(region)}:bedrock:{region}:{account or ANY}:{guardrail}"
         given = connection.guardrail.identifier
         statements.append(
             Statement("Guard", ("bedrock:ApplyGuardrail",), (given if given.startswith("arn:") else arn,))
@@ -113,40 +123,7 @@ def _beside(target: Target, connection: AwsConnection, region: str, account: str
     return statements
 
 
-# --- sagemaker ---------------------------------------------------------------------------------------------------
-
-
-def _endpoint(
-    target: Target, connection: SageMakerConnection, region: str, account: str, *, streaming: bool
-) -> list[Statement]:
-    resources = [_arn("sagemaker", region, account, f"endpoint/{target.model}")]
-    if connection.inference_component:
-        resources.append(_arn("sagemaker", region, account, f"inference-component/{connection.inference_component}"))
-    actions = _endpoint_actions(target, connection, streaming=streaming)
-    statements = [Statement("InvokeEndpoint", actions, tuple(resources))]
-    if connection.route == "openai":
-        statements.append(Statement("UseBearerToken", ("sagemaker:CallWithBearerToken",), (ANY,)))
-    if connection.s3 is not None and connection.s3.input is not None:
-        place = connection.s3.input.removeprefix("s3://")
-        statements.append(Statement("PutInput", ("s3:PutObject",), (f"arn:{partition(region)}:s3:::{place}/*",)))
-    return statements
-
-
-def _endpoint_notes(connection: SageMakerConnection, account: str) -> tuple[str, ...]:
-    notes = [] if account else [OPEN_ACCOUNT]
-    if connection.invocation == "async":
-        where = "where the endpoint's configuration puts them"
-        notes.append(f"answers are read from S3: allow s3:GetObject and s3:ListBucket {where}")
-    return tuple(notes)
-
-
-def _endpoint_actions(target: Target, connection: SageMakerConnection, *, streaming: bool) -> tuple[str, ...]:
-    if connection.invocation == "async":
-        return ("sagemaker:InvokeEndpointAsync",)
-    streams = streaming and target.operation == "chat"
-    more = ("sagemaker:InvokeEndpointWithResponseStream",) if streams else ()
-    return ("sagemaker:InvokeEndpoint", *more)
-
-
-def _arn(service: str, region: str, account: str, resource: str) -> str:
-    return f"arn:{partition(region)}:{service}:{region}:{account or ANY}:{resource}"
+def _tools(names: Sequence[str], region: str, account: str) -> list[Statement]:
+    """Return what Bedrock's own tools need (Nova user guide, "Web grounding", read 2026-11)."""
+    arns = [f"arn:{partition(region)}:bedrock::{account or ANY}:system-tool/amazon.{name}" for name in names]
+    return [Statement("UseTools", ("bedrock:InvokeTool",), tuple(arns))] if arns else []

@@ -23,6 +23,9 @@ Progress = Callable[[str], None]
 #: Of each call; botocore waits longer each time. Control planes throttle early.
 MAX_ATTEMPTS = 6
 
+#: What the next page is asked with, as services spell it.
+_TOKENS = ("nextToken", "NextToken")
+
 
 class _Secrets(Protocol):
     async def get(self, name: str) -> Secret: ...
@@ -47,7 +50,7 @@ class Account:
         target: Whose identity; its connection is one of this plugin's.
         region: Where; ``None`` = the connection's own, else the environment's.
         endpoints: Addresses of services, under botocore's names; that of ``bedrock`` is by default the connection's
-            ``control_endpoint_url``, others their service's own.
+            ``control_endpoint_url``, others are those of the connection's ``endpoints``, else their service's own.
         max_attempts: Of each call.
     """
 
@@ -68,7 +71,11 @@ class Account:
         self.identity = Identity.of(target, self.region)
         self._deployment = deployment
         self._target = target
-        self._endpoints = {"bedrock": getattr(target.connection, "control_endpoint_url", None), **(endpoints or {})}
+        self._endpoints = {
+            "bedrock": getattr(target.connection, "control_endpoint_url", None),
+            **(getattr(target.connection, "endpoints", None) or {}),
+            **(endpoints or {}),
+        }
         self._max_attempts = max_attempts
         self._clients: Any = None
         self._open: dict[str, Any] = {}
@@ -103,6 +110,10 @@ class Account:
         for client in opened:
             await self._deployment.run_blocking(client.close)
 
+    async def run_blocking(self, function: Callable[A, T], *args: A.args, **kwargs: A.kwargs) -> T:
+        """Run a blocking function in the deployment's threads."""
+        return await self._deployment.run_blocking(function, *args, **kwargs)
+
     async def call(self, operation: str, *, service: str = "bedrock", **arguments: Any) -> dict[str, Any]:
         """Return the answer of one operation, under botocore's name for it: ``get_inference_profile``."""
         client = await self._client(service)
@@ -118,15 +129,15 @@ class Account:
             operation: botocore's name for it.
             member: Where an answer holds its rows.
             progress: Told after each page.
-            arguments: Of the operation.
+            arguments: Of the operation; ``service`` as in :meth:`call`.
         """
         rows: list[dict[str, Any]] = []
-        token: str | None = None
+        more: dict[str, Any] = {}
         while True:
-            answer = await self.call(operation, **arguments, **({"nextToken": token} if token else {}))
+            answer = await self.call(operation, **arguments, **more)
             rows += answer.get(member, ())
-            token = answer.get("nextToken")
-            if token is None:
+            more = {name: answer[name] for name in _TOKENS if answer.get(name)}
+            if not more:
                 return rows
             if progress is not None:
                 progress(f"{len(rows)} so far, asking for more")

@@ -11,6 +11,7 @@ from typing import Any
 from dragoman.errors import CallTimeoutError, ConflictError, DocumentError, ModelNotFoundError, Problem
 
 from dragoman_aws.profiles.account import Account, Progress
+from dragoman_aws.profiles.cross_region import described
 from dragoman_aws.profiles.invokables import Invokable
 from dragoman_aws.profiles.limits import check
 
@@ -50,10 +51,12 @@ class ApplicationProfile:
         return ids.pop() if len(ids) == 1 else None
 
     def as_adapter(self) -> dict[str, Any]:
-        """Return an adapter document that calls it."""
-        behind = {"base_model": self.base_model} if self.base_model else {}
+        """Return an adapter document that calls it. Its tags go with it: the ledger books calls under them, too."""
+        known = {
+            name: value for name, value in (("base_model", self.base_model), ("tags", dict(self.tags or {}))) if value
+        }
         region = Invokable.from_arn(self.arn).region
-        return {"provider": "bedrock", "model": self.arn, **behind, "connection": {"region": region}}
+        return {"provider": "bedrock", "model": self.arn, **known, "connection": {"region": region}}
 
 
 @dataclass
@@ -103,6 +106,7 @@ class ApplicationProfiles:
 
         Raises:
             DocumentError: Name, description or tags are not what the service takes; it was not asked.
+            ModelNotFoundError: There is no such cross-region profile; the hint names those of its model.
         """
         check(f"application profile {name}", name, description, tags)
         given: dict[str, Any] = {
@@ -160,7 +164,7 @@ class ApplicationProfiles:
             raise DocumentError("application profile", [Problem("source", f"is a {invokable.kind}", expected)])
         if source.startswith("arn:"):
             return source
-        arn: str = (await self._described(invokable.id))["inferenceProfileArn"]
+        arn: str = (await described(self.account, invokable.id))["inferenceProfileArn"]
         return arn
 
     async def models_of_source(self, source_arn: str) -> tuple[str, ...]:
@@ -169,7 +173,7 @@ class ApplicationProfiles:
             invokable = Invokable.from_arn(source_arn)
             models: tuple[str, ...] = (source_arn,)
             if invokable.kind == "inference-profile":
-                row = await self._described(invokable.id)
+                row = await described(self.account, invokable.id)
                 models = tuple(m["modelArn"] for m in row["models"])
             self._sources[source_arn] = models
         return self._sources[source_arn]

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from dragoman.errors import DocumentError, Problem
+from dragoman.errors import DocumentError, DragomanError, InvalidRequestError, ModelNotFoundError, Problem
 
 from dragoman_aws.identity.region import partition
 from dragoman_aws.profiles import facts
@@ -98,6 +98,11 @@ class CrossRegionInferenceProfile:
         """Return its ARN as seen from a region; an account that is not given becomes ``*``."""
         return Invokable("inference-profile", self.id, region, account, partition(region)).arn
 
+    def as_adapter(self, region: str | None = None) -> dict[str, Any]:
+        """Return an adapter document that calls it from a region; ``None`` = the environment's."""
+        where = {"connection": {"region": region}} if region else {}
+        return {"provider": "bedrock", "model": self.id, "base_model": self.model, **where}
+
 
 def _shipped_routes(profile_id: str) -> dict[str, tuple[str, ...]]:
     return {s: route.destinations for route in facts.profiles().get(profile_id, ()) for s in route.sources}
@@ -131,3 +136,43 @@ def from_summary(row: Mapping[str, Any], region: str) -> CrossRegionInferencePro
     here = tuple(sorted({m.region or facts.EVERYWHERE for m in models}))
     routes = {**_shipped_routes(profile_id), **({region: here} if here else {})}
     return CrossRegionInferenceProfile(geo, model, routes, f"the account, in {region}", row.get("status"))
+
+
+async def profiles_of(account: Account, model: str) -> list[str]:
+    """Return the ids of a model's cross-region profiles, those of the account's region where it tells them."""
+    try:
+        rows = await account.pages("list_inference_profiles", "inferenceProfileSummaries", typeEquals=SYSTEM_DEFINED)
+    except DragomanError:
+        own = facts.geographies_of_region(account.region)
+        known = [geo for geo in facts.geographies_of_model(model) if geo in own or geo == facts.GLOBAL]
+        return [f"{geo}.{model}" for geo in known]
+    return [str(row["inferenceProfileId"]) for row in rows if model in _models_of(row)]
+
+
+def _models_of(row: Mapping[str, Any]) -> set[str]:
+    return {Invokable.from_arn(found["modelArn"]).id for found in row.get("models", ()) if found.get("modelArn")}
+
+
+async def described(account: Account, profile_id: str) -> dict[str, Any]:
+    """Return what the service says about a cross-region profile.
+
+    Raises:
+        ModelNotFoundError: There is none of that id here; the hint names those of the model that there are.
+    """
+    try:
+        return await account.call("get_inference_profile", inferenceProfileIdentifier=profile_id)
+    except (ModelNotFoundError, InvalidRequestError) as error:
+        missing, status = f"there is no profile {profile_id} in {account.region}", error.status
+    raise ModelNotFoundError(missing, status=status, hint=await other_profiles(account, profile_id))
+
+
+async def other_profiles(account: Account, profile_id: str) -> str:
+    """Return what to do about a cross-region profile that is not there: which ones there are, or where it is."""
+    parts = facts.split_profile(profile_id)
+    model = parts[1] if parts else profile_id.partition(".")[2]
+    if there := await profiles_of(account, model):
+        return f"of this model there are here: {', '.join(there)}"
+    callers = sorted({source for route in facts.profiles().get(profile_id, ()) for source in route.sources})
+    if callers:
+        return f"it is called from {', '.join(callers)}: set connection.region"
+    return "check the model and the region; dragoman models --provider bedrock lists what there is"

@@ -9,7 +9,7 @@ profiles:
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -172,24 +172,37 @@ def _tag_differences(
 # --- doing it ----------------------------------------------------------------------------------------------------
 
 
+#: Told of the old and the new profile, while both are there.
+Replaced = Callable[[ApplicationProfile, ApplicationProfile], Awaitable[None]]
+
+
 async def apply(
-    profiles: ApplicationProfiles, planned: Plan, progress: Progress | None = None
+    profiles: ApplicationProfiles, planned: Plan, progress: Progress | None = None, *, replaced: Replaced | None = None
 ) -> list[ApplicationProfile]:
-    """Carry a plan out, step by step, and return the profiles as they are then. Done twice, it changes nothing."""
+    """Carry a plan out, step by step, and return the profiles as they are then. Done twice, it changes nothing.
+
+    Args:
+        profiles: The account's.
+        planned: What :func:`plan` returned.
+        progress: Told before each step.
+        replaced: Told of a profile that is replaced, before the old one is deleted: what calls it can be changed then.
+    """
     done = []
     for step in planned.steps:
         if progress is not None and step.action != "leave":
             progress(f"{step.action} {step.declared.name}")
-        done.append(await _carry_out(profiles, step))
+        done.append(await _carry_out(profiles, step, replaced))
     return done
 
 
-async def _carry_out(profiles: ApplicationProfiles, step: Step) -> ApplicationProfile:
+async def _carry_out(profiles: ApplicationProfiles, step: Step, replaced: Replaced | None) -> ApplicationProfile:
     wanted, existing = step.declared, step.existing
     if existing is None or step.action == "replace":
         tags = wanted.tags if wanted.tags is not None or existing is None else _own_tags(existing)
         made = await profiles.create(wanted.name, wanted.source, description=wanted.description, tags=tags)
         if existing is not None:
+            if replaced is not None:
+                await replaced(existing, made)
             await profiles.delete(existing.arn)  # last: calls always find one of the two
         return made
     if step.set_tags:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from dragoman.errors import DocumentError, ModelNotFoundError, Problem
@@ -14,6 +15,7 @@ from dragoman_aws.profiles.invokables import Invokable
 from dragoman_aws.profiles.limits import check
 
 RESOURCE_TYPE = "AWS::Bedrock::ApplicationInferenceProfile"
+_STACK = "import the stack: --stack NAME"
 
 
 def imported_from_arn(arn: str) -> ApplicationProfile:
@@ -46,6 +48,54 @@ def imported_from_attributes(
     return ApplicationProfile(found.id, found.arn, models=(behind.arn,))
 
 
+def read_template(path: Path) -> dict[str, Any]:
+    """Read a CloudFormation template, YAML with its short forms (``!Sub``, ``!Ref``) as well. Blocks.
+
+    An expression becomes an object with one member, as in JSON; what it says inside is left out.
+
+    Raises:
+        DocumentError: The file cannot be read, or is no object.
+    """
+    from ruamel.yaml import YAML
+    from ruamel.yaml.constructor import SafeConstructor
+    from ruamel.yaml.error import YAMLError
+
+    class Constructor(SafeConstructor):
+        """Knows CloudFormation's tags."""
+
+    def expression(_: Any, suffix: str, __: Any) -> dict[str, None]:
+        return {"Ref" if suffix == "Ref" else f"Fn::{suffix}": None}
+
+    Constructor.add_multi_constructor("!", expression)
+    yaml = YAML(typ="safe", pure=True)  # JSON is YAML
+    yaml.Constructor = Constructor
+    try:
+        template = yaml.load(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, YAMLError) as error:
+        reason = error.strerror if isinstance(error, OSError) else str(error).splitlines()[0]
+        raise DocumentError(str(path), [Problem("", f"cannot be read: {reason}")]) from None
+    if not isinstance(template, dict):
+        raise DocumentError(str(path), [Problem("", "is no object", "a CloudFormation template is expected")])
+    return template
+
+
+def names_in_template(template: Mapping[str, Any], subject: str = "template") -> dict[str, str]:
+    """Return the names of the profiles that a CloudFormation template declares, by the resources' logical names.
+
+    Raises:
+        DocumentError: It has no such resource, or a name is an expression; import the stack then.
+    """
+    rows = _resources(template, subject)
+    wrong = [
+        Problem(f"Resources.{logical}.Properties.InferenceProfileName", _why(row.get("InferenceProfileName")), _STACK)
+        for logical, row in rows.items()
+        if not isinstance(row.get("InferenceProfileName"), str)
+    ]
+    if wrong:
+        raise DocumentError(subject, wrong)
+    return {logical: row["InferenceProfileName"] for logical, row in rows.items()}
+
+
 def imported_from_template(template: Mapping[str, Any], subject: str = "template") -> dict[str, DeclaredProfile]:
     """Return what a CloudFormation template declares, by the resources' logical names.
 
@@ -53,6 +103,14 @@ def imported_from_template(template: Mapping[str, Any], subject: str = "template
         DocumentError: It has no such resource, or one of its values is an expression that only CloudFormation can
             work out; import the stack then.
     """
+    rows = _resources(template, subject)
+    problems = [problem for name, properties in rows.items() for problem in _problems(name, properties)]
+    if problems:
+        raise DocumentError(subject, problems)
+    return {name: _declared(properties) for name, properties in rows.items()}
+
+
+def _resources(template: Mapping[str, Any], subject: str) -> dict[str, Mapping[str, Any]]:
     resources = template.get("Resources")
     rows = {
         name: resource.get("Properties") or {}
@@ -61,10 +119,7 @@ def imported_from_template(template: Mapping[str, Any], subject: str = "template
     }
     if not rows:
         raise DocumentError(subject, [Problem("Resources", f"there is no {RESOURCE_TYPE}")])
-    problems = [problem for name, properties in rows.items() for problem in _problems(name, properties)]
-    if problems:
-        raise DocumentError(subject, problems)
-    return {name: _declared(properties) for name, properties in rows.items()}
+    return rows
 
 
 def _problems(name: str, properties: Mapping[str, Any]) -> list[Problem]:
@@ -74,10 +129,13 @@ def _problems(name: str, properties: Mapping[str, Any]) -> list[Problem]:
         "ModelSource.CopyFrom": source.get("CopyFrom") if isinstance(source, Mapping) else None,
         **({"Description": properties["Description"]} if "Description" in properties else {}),
     }
-    for number, tag in enumerate(properties.get("Tags") or ()):
-        texts |= {f"Tags.{number}.{member}": tag.get(member) for member in ("Key", "Value")}
+    tags = properties.get("Tags") or ()
+    if isinstance(tags, Mapping):  # an expression
+        texts["Tags"] = tags
+    for number, tag in enumerate(() if isinstance(tags, Mapping) else tags):
+        texts |= {f"Tags.{number}.{m}": tag.get(m) if isinstance(tag, Mapping) else None for m in ("Key", "Value")}
     wrong = [
-        Problem(f"Resources.{name}.Properties.{path}", _why(value), "import the stack: --stack NAME")
+        Problem(f"Resources.{name}.Properties.{path}", _why(value), _STACK)
         for path, value in texts.items()
         if not isinstance(value, str)
     ]
@@ -111,16 +169,14 @@ async def imported_from_stack(account: Account, stack: str) -> dict[str, Applica
         ModelNotFoundError: The stack has none.
     """
     profiles = ApplicationProfiles(account)
-    found = {}
-    arguments: dict[str, Any] = {"StackName": stack}
-    while True:
-        answer = await account.call("list_stack_resources", service="cloudformation", **arguments)
-        for row in answer["StackResourceSummaries"]:
-            if row["ResourceType"] == RESOURCE_TYPE and row.get("PhysicalResourceId"):
-                found[row["LogicalResourceId"]] = await profiles.get(row["PhysicalResourceId"])
-        if "NextToken" not in answer:
-            break
-        arguments["NextToken"] = answer["NextToken"]
+    rows = await account.pages(
+        "list_stack_resources", "StackResourceSummaries", service="cloudformation", StackName=stack
+    )
+    found = {
+        row["LogicalResourceId"]: await profiles.get(row["PhysicalResourceId"])
+        for row in rows
+        if row["ResourceType"] == RESOURCE_TYPE and row.get("PhysicalResourceId")
+    }
     if not found:
         raise ModelNotFoundError(f"the stack {stack} has made no {RESOURCE_TYPE}")
     return found

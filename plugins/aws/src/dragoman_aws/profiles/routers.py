@@ -11,6 +11,7 @@ from dragoman.errors import DocumentError, ModelNotFoundError, Problem
 from dragoman_aws.identity.region import partition
 from dragoman_aws.profiles import facts
 from dragoman_aws.profiles.account import Account, Progress
+from dragoman_aws.profiles.cross_region import described
 from dragoman_aws.profiles.invokables import Invokable
 from dragoman_aws.profiles.limits import check
 
@@ -144,8 +145,7 @@ class PromptRouters:
         invokable = Invokable.of(model, self.account.region)
         if model.startswith("arn:") or invokable.kind == "foundation-model":
             return invokable.arn
-        row = await self.account.call("get_inference_profile", inferenceProfileIdentifier=invokable.id)
-        arn: str = row["inferenceProfileArn"]
+        arn: str = (await described(self.account, invokable.id))["inferenceProfileArn"]
         return arn
 
     async def _arn_of(self, reference: str) -> str:

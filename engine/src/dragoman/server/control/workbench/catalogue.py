@@ -11,7 +11,9 @@ from typing import Any
 from dragoman.adapter import Adapter, digest
 from dragoman.adapters import AdapterSummary
 from dragoman.errors import DragomanError
+from dragoman.plugins import Plugins
 from dragoman.policy import shown_document
+from dragoman.provider import ProviderDescription
 from dragoman.schema import adapter_schema
 from dragoman.server.control.routes import Answer, Asked, Route
 from dragoman.server.control.workbench.notices import notice_of
@@ -33,6 +35,7 @@ async def session(asked: Asked) -> Answer:
             "stage": settings.stage,
             "version": version("dragoman"),
             "default_adapter": settings.default_adapter,
+            "notice": notice_of(asked, settings.server.notice),
         }
     )
 
@@ -56,9 +59,10 @@ async def _health(asked: Asked) -> dict[str | None, dict[str, int]]:
 async def _row(asked: Asked, row: AdapterSummary, health: Mapping[str | None, Any]) -> dict[str, Any]:
     is_admin = asked.caller.role == "admin"
     shown: dict[str, Any] = {}
+    notice = None
     with contextlib.suppress(DragomanError):  # the row's problem says why
-        shown = shown_document((await asked.engine.resolve(row.name)).document, asked.caller.role)
-    notice = shown.get("notice")
+        resolved = await asked.engine.resolve(row.name)
+        shown, notice = shown_document(resolved.document, asked.caller.role), resolved.adapter.notice
     saved = asked.state.store.current(ADAPTER).get(row.name)
     return {
         "name": row.name,
@@ -71,7 +75,7 @@ async def _row(asked: Asked, row: AdapterSummary, health: Mapping[str | None, An
         "capabilities": shown.get("capabilities") or {},
         "pricing": shown.get("pricing"),
         "constraints": shown.get("constraints"),
-        "notice": await notice_of(asked, notice),
+        "notice": notice_of(asked, notice),
         "source": row.source if is_admin else None,
         "saved_revision": saved.number if saved else None,
         "problem": row.problem if is_admin or row.problem is None else "cannot be called just now",
@@ -83,34 +87,49 @@ async def form(asked: Asked) -> Answer:
     """Return what a form is made of: schemas, providers, presets, inference configurations, and what is locked."""
     engine = asked.engine
     plugins = await engine.run_blocking(lambda: engine.plugins)
+    made = await engine.run_blocking(_of_plugins, plugins)
     catalog = await engine.catalog()
-    schema = adapter_schema(plugins.providers)
+    answer = {
+        **made,
+        "configurations": sorted(catalog.configurations),
+        "locks": _locks(asked, made["schema"]),
+    }
+    mark = digest({**answer, "schema": made["digest"]})
+    return Answer(answer, etag=f'"{mark}"')
+
+
+def _of_plugins(plugins: Plugins) -> dict[str, Any]:
+    """Return what the installed plugins bring to a form. Schemas take their time, so those of the last are kept."""
+    if _kept and _kept[0][0] is plugins:
+        return _kept[0][1]
     from dragoman.mapping import payload_preset_names, prompt_presets
 
-    providers = {
-        kind: {
-            "title": described.title,
-            "operations": described.operations,
-            "credentials": described.credentials,
-            "any_credentials": described.any_credentials,
-            "mapping": described.mapping,
-            "required": described.connection.model_json_schema().get("required", []),
-            "identities": [identity.path for identity in getattr(described.connection, "identities", ())],
-        }
-        for kind, described in sorted(plugins.providers.items())
+    schema = adapter_schema(plugins.providers)
+    made = {
+        "schema": schema,
+        "providers": {kind: _provider(described) for kind, described in sorted(plugins.providers.items())},
+        "mapping_presets": payload_preset_names(),
+        "prompt_presets": sorted(prompt_presets()),
+        "importers": [{"name": i.name, "title": i.title} for i in plugins.importers.values()],
+        "digest": digest({"schema": schema}),
     }
-    return Answer(
-        {
-            "schema": schema,
-            "providers": providers,
-            "mapping_presets": payload_preset_names(),
-            "prompt_presets": sorted(prompt_presets()),
-            "configurations": sorted(catalog.configurations),
-            "importers": [{"name": i.name, "title": i.title} for i in plugins.importers.values()],
-            "locks": _locks(asked, schema),
-            "digest": digest({"schema": schema}),
-        }
-    )
+    _kept[:] = [(plugins, made)]
+    return made
+
+
+_kept: list[tuple[Plugins, dict[str, Any]]] = []
+
+
+def _provider(described: ProviderDescription) -> dict[str, Any]:
+    return {
+        "title": described.title,
+        "operations": described.operations,
+        "credentials": described.credentials,
+        "any_credentials": described.any_credentials,
+        "mapping": described.mapping,
+        "required": described.connection.model_json_schema().get("required", []),
+        "identities": [identity.path for identity in getattr(described.connection, "identities", ())],
+    }
 
 
 def _locks(asked: Asked, schema: Mapping[str, Any]) -> dict[str, str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from contextlib import aclosing
 
+from dragoman.server.control.checking import check
 from dragoman.server.control.routes import Answer, Asked, Route
 from dragoman.server.control.workbench.drafts import resolve_draft
 
@@ -15,7 +16,7 @@ async def examine(asked: Asked) -> Answer:
     is_unchanged = set(asked.mapping("document")) <= {"name"}
     adapter = resolved.name if is_unchanged and resolved.name else whole
     steps = []
-    async with aclosing(asked.engine.check(adapter, caller=asked.caller)) as found:
+    async with aclosing(check(asked, adapter)) as found:
         async for step in found:
             shown = {"name": step.name, "state": step.state, "message": step.message, "hint": step.hint}
             steps.append(shown | {"detail": step.detail})

@@ -50,7 +50,7 @@ class _Tools:
 
 ROUTES = (
     Route(
-        "POST", "/api/workbench/import", read, "developer", "Turn a document of another system into adapters.",
+        "POST", "/api/workbench/import", read, "user", "Turn a document of another system into adapters.",
         body={
             "type": "object",
             "required": ["from", "text"],

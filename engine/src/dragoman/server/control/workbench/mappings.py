@@ -96,15 +96,15 @@ _MEMBERS = {"type": "object", "description": "mapping, prompt, inference and mod
 
 ROUTES = (
     Route(
-        "POST", "/api/workbench/mapping", propose, "developer", "Propose a mapping from a request and its answer.",
+        "POST", "/api/workbench/mapping", propose, "user", "Propose a mapping from a request and its answer.",
         body={"type": "object", "required": ["request", "response"], "properties": {"request": {}, "response": {}}},
     ),
     Route(
-        "POST", "/api/workbench/mapping-trial", attempt, "developer", "Try a mapping on a sample answer.",
+        "POST", "/api/workbench/mapping-trial", attempt, "user", "Try a mapping on a sample answer.",
         body={"type": "object", "required": ["members"], "properties": {"members": _MEMBERS, "response": {}}},
     ),
     Route(
-        "POST", "/api/workbench/prompt", prompt, "developer", "Return the text that messages become.",
+        "POST", "/api/workbench/prompt", prompt, "user", "Return the text that messages become.",
         body={
             "type": "object",
             "required": ["prompt", "messages"],

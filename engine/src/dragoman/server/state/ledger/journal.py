@@ -19,6 +19,7 @@ import zlib
 from collections.abc import Generator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from dragoman.errors import StateError
 
@@ -29,6 +30,8 @@ SUFFIX = ".journal"
 UNFINISHED = ".new"
 #: Lines that cannot be booked are kept in a file of this suffix, for a person.
 DAMAGED = ".damaged"
+#: Where a file is that is open: a deleted one is gone when its process is.
+Whereabouts = Literal["in place", "moved", "deleted"]
 #: Seconds after which a file that was never finished is one whose process died while it made it.
 UNFINISHED_S = 60.0
 
@@ -102,10 +105,44 @@ class JournalFile:
             raise OSError(28, "only a part of the line could be written")
 
     async def sync(self) -> None:
-        """Force what was written to the disk, off the loop. The file may be closed meanwhile."""
+        """Force what was written to the disk, off the loop. The file may be closed meanwhile.
+
+        Raises:
+            StateError: The disk refuses.
+        """
         descriptor = os.dup(self._descriptor)
-        await asyncio.to_thread(_sync, descriptor, None if self._is_listed else self.path.parent)
+        try:
+            await asyncio.to_thread(_sync, descriptor, None if self._is_listed else self.path.parent)
+        except OSError as error:
+            raise StateError(f"the ledger's journal cannot be forced to the disk: {error.strerror}") from None
         self._is_listed = True
+
+    def whereabouts(self) -> Whereabouts:
+        """Return whether the file is where whoever starts next looks for it. Some microseconds."""
+        opened = os.fstat(self._descriptor)
+        try:
+            found = self.path.stat()
+        except OSError:
+            found = None
+        if found is not None and (found.st_dev, found.st_ino) == (opened.st_dev, opened.st_ino):
+            return "in place"
+        return "moved" if opened.st_nlink else "deleted"
+
+    def rescued(self) -> JournalFile:
+        """Return a new file with the lines of this one, which was deleted while it was open. Blocks.
+
+        Raises:
+            StateError: The folder cannot be written.
+        """
+        copy = JournalFile.create(self.path.parent)
+        try:
+            for line in self.lines():
+                if line.content is not None:  # a torn one was booked again, whole
+                    copy.append(line.content)
+        except OSError as error:
+            copy.close(remove=True)
+            raise StateError(f"the ledger's journal cannot be written again: {error.strerror}") from None
+        return copy
 
     def lines(self) -> Generator[Line, None, None]:
         """Read the lines from the start, torn ones among them. Blocks."""
@@ -129,7 +166,10 @@ def _sync(descriptor: int, folder: Path | None) -> None:
     finally:
         os.close(descriptor)
     if folder is not None:
-        entry = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            entry = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+        except FileNotFoundError:
+            return  # it was moved or deleted; the next look tells of it
         try:
             os.fsync(entry)
         finally:

@@ -30,6 +30,8 @@ BATCH_ROWS = 200
 LOOK_EVERY = 20
 #: Calls that are kept in memory while the journal cannot be written; beyond it they are counted as lost, loudly.
 MAX_UNWRITTEN = 100_000
+#: Seconds that a call waits for the database to take what the journal could not.
+WRITE_THROUGH_S = 5.0
 
 
 class Ledger:
@@ -45,10 +47,13 @@ class Ledger:
         self._insertion = Insertion(database)
         self._moving = asyncio.Lock()
         self._syncing: asyncio.Task[None] | None = None
+        self._writing_through: asyncio.Task[None] | None = None
         self._turns = itertools.count(1)
         self._repeating = Repeating("dragoman-state-ledger", self._move_on, settings.ledger_interval_s)
         #: Why booked calls do not reach the database, or the journal, just now; ``None``: they do.
         self.problem: str | None = None
+        #: Why a call could be booked nowhere just now, so that none should begin; ``None``: it can.
+        self.unbookable: str | None = None
         #: Lines found torn or damaged since the start, and calls that could be kept nowhere.
         self.damaged_lines = 0
         self.lost_calls = 0
@@ -71,8 +76,14 @@ class Ledger:
     async def synced(self) -> None:
         """Wait until everything booked so far is on the disk, where ``store.ledger_sync`` is ``always``.
 
-        Calls that wait at the same time share one write. Otherwise returns at once.
+        Calls that wait at the same time share one write. Otherwise returns at once; but where the journal could not
+        take a call, always waits until the database has it, or cannot take it either.
+
+        Raises:
+            StateError: The disk refuses.
         """
+        if self._unwritten:
+            await self._write_through()
         if self._sync != "always":
             return
         if self._syncing is not None:  # it may have begun before our line was written
@@ -126,6 +137,10 @@ class Ledger:
             await self.flush()
         except StateError as error:
             self._tell(error)
+            await self._write_again()
+        if self._unwritten:
+            self.lost_calls += len(self._unwritten)
+            logger.error("%d calls could be booked neither in the journal nor in the database", len(self._unwritten))
         for file in [*self._sealed, *([self._journal] if self._journal else [])]:
             file.close(remove=file.size == 0)
         self._sealed, self._journal = [], None
@@ -147,17 +162,21 @@ class Ledger:
 
     async def _move_on(self) -> None:
         try:
+            await self._rescue()
             if self._sync != "off":
                 await self._force()
             if next(self._turns) % LOOK_EVERY == 0:
                 await self._adopt()
+            self._database.check_in_place()  # before anything new is made in a folder that may be moved back
             await self.flush()
             self._well()
         except DragomanError as error:
             self._tell(error)
+            await self._write_again()
         except Exception as error:
             logger.exception("moving booked calls into the database failed; the next move tries again")
             self._tell(error)
+            await self._write_again()
 
     async def _adopt(self) -> None:
         found = await asyncio.to_thread(abandoned, self._folder)
@@ -201,8 +220,11 @@ class Ledger:
             await self._keep_damaged(file, damaged)
 
     async def _keep_damaged(self, file: JournalFile, lines: list[bytes]) -> None:
+        try:
+            path = await asyncio.to_thread(keep_damaged, self._folder, file.path.name, lines)
+        except OSError as error:
+            raise StateError(f"lines that cannot be booked cannot be kept either: {error.strerror}") from None
         self.damaged_lines += len(lines)
-        path = await asyncio.to_thread(keep_damaged, self._folder, file.path.name, lines)
         if not lines[-1].endswith(b"\n"):
             logger.warning("the last line of %s is torn: its process died, or the disk was full", file.path.name)
         logger.warning("%d lines of the ledger's journal cannot be booked; they are kept in %s", len(lines), path)
@@ -230,6 +252,51 @@ class Ledger:
 
     # --- when something is away ----------------------------------------------------------------------------------
 
+    async def _rescue(self) -> None:
+        """Write again what is in a journal that was deleted: nobody else could read it any more."""
+        journal = self._journal
+        if journal is not None and journal.whereabouts() == "deleted":
+            self._journal = await self._fresh_journal()
+            self._sealed.append(journal)
+        async with self._moving:
+            for place, file in enumerate(self._sealed):
+                if file.whereabouts() == "deleted":
+                    try:
+                        self._sealed[place] = await asyncio.to_thread(file.rescued)
+                    except StateError as error:
+                        self._tell(error)
+                        return
+                    file.close()
+                    logger.warning("the ledger's journal %s was deleted; its calls were written again", file.path.name)
+
+    async def _write_through(self) -> None:
+        """Wait until the database has what the journal could not take; where it cannot either, say so and go on."""
+        if self._writing_through is None or self._writing_through.done():
+            self._writing_through = asyncio.create_task(self._flush_unwritten(), name="dragoman-ledger-write-through")
+        await asyncio.wait([self._writing_through], timeout=WRITE_THROUGH_S)
+        if self._unwritten:
+            self.unbookable = self.problem
+
+    async def _flush_unwritten(self) -> None:
+        try:
+            async with self._moving:
+                await self._move_unwritten()
+        except StateError as error:
+            self._tell(error)
+
+    async def _write_again(self) -> None:
+        """Try the journal once more with the calls that it could not take, as the database does not take them."""
+        async with self._moving:
+            if self._unwritten and self._journal is None:
+                self._journal = await self._fresh_journal()
+            try:
+                while self._unwritten and self._journal is not None:
+                    self._journal.append(self._unwritten[0])
+                    del self._unwritten[0]
+            except OSError as error:
+                self._tell(error)
+        self.unbookable = self.problem if self._unwritten else None
+
     def _keep(self, line: bytes, error: Exception) -> None:
         self._tell(error)
         if len(self._unwritten) < MAX_UNWRITTEN:
@@ -246,6 +313,7 @@ class Ledger:
     def _well(self) -> None:
         if self._unwritten:
             return
+        self.unbookable = None
         if self.problem is not None:
             logger.warning("booked calls reach the database again")
         self.problem = None

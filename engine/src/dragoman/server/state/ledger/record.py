@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import datetime as dt
+import json
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
@@ -21,11 +23,13 @@ STEP_RATIO = 1.1
 
 _MAX_CHARS = {
     "call_id": 64, "principal": 200, "key_id": 20, "project": 200, "adapter": 200, "adapter_digest": 64,
-    "upstream": 200, "provider": 80, "model": 300, "operation": 20, "currency": 10, "error_code": 80,
+    "upstream": 200, "provider": 80, "model": 300, "base_model": 300, "operation": 20, "currency": 10,
+    "error_code": 80,
 }  # fmt: skip
 _MAX_BIGINT = 2**63 - 1
 #: Longer texts are cut before they are written; the database cuts them further.
 MAX_LINE_CHARS = 1000
+_MAX_TAG_CHARS = 256
 #: No call has more tokens or bytes than this; a provider that says so must not break everybody's sums.
 _MAX_COUNT = 10**12
 _COUNTS = (
@@ -50,7 +54,10 @@ class CallRecord:
         project: What the call is booked on.
         adapter: The adapter's name, ``None`` for an unsaved document; ``adapter_digest`` is the effective document's.
         upstream: The upstream taken; ``None`` where the document names none.
-        provider: The provider's kind; ``None`` where the call failed before it was known. ``model`` likewise.
+        provider: The provider's kind; ``None`` where the call failed before it was known.
+        model: What was called: a model's id, a deployment, a profile's ARN; ``None`` likewise.
+        base_model: The model behind it, where the adapter names one.
+        tags: The adapter's, through the upstream that was taken; ``None`` where it has none.
         usage: The tokens and who counted them.
         cost: By the adapter's pricing; ``None`` where it has no price. ``currency`` goes with it.
         first_token_s: From the request's arrival to the first piece of the answer; ``None`` where none came.
@@ -72,6 +79,8 @@ class CallRecord:
     upstream: str | None = None
     provider: str | None = None
     model: str | None = None
+    base_model: str | None = None
+    tags: Mapping[str, str | None] | None = None
     usage: Usage = NO_USAGE
     cost: Decimal | None = None
     currency: str | None = None
@@ -98,6 +107,8 @@ class CallRecord:
             "upstream": self.upstream,
             "provider": self.provider,
             "model": self.model,
+            "base_model": self.base_model,
+            "tags": self.tags,
             "input_tokens": usage.input_tokens,
             "output_tokens": usage.output_tokens,
             "cached_input_tokens": usage.cached_input_tokens,
@@ -121,6 +132,8 @@ class CallRecord:
 def _writable(value: Any) -> Any:
     if isinstance(value, str):
         return storable(value, MAX_LINE_CHARS)
+    if isinstance(value, Mapping):
+        return {storable(name, MAX_LINE_CHARS): _writable(inner) for name, inner in value.items()}
     return _bounded(value, _MAX_COUNT) if isinstance(value, int) else value
 
 
@@ -141,6 +154,7 @@ def row_of(line: bytes) -> dict[str, Any]:
             count = row[name] = found.get(name)
             if count is not None and not 0 <= count <= _MAX_COUNT:
                 row[name] = _bounded(count, _MAX_COUNT)
+        row["tags"] = _tags_of(found.get("tags"))
         cost = found.get("cost")
         at = row["at"] = dt.datetime.fromtimestamp(found["at"], dt.UTC)
         row["day"] = at.date()
@@ -151,6 +165,13 @@ def row_of(line: bytes) -> dict[str, Any]:
     except (KeyError, TypeError, AttributeError, ArithmeticError, OverflowError, OSError) as error:
         raise ValueError(f"{type(error).__name__}: {error}") from None
     return row
+
+
+def _tags_of(tags: Mapping[str, str] | None) -> str | None:
+    """Return tags as the database's JSON; a key or a value that is no text ends as a ``TypeError``."""
+    if not tags:
+        return None
+    return json.dumps({storable(key, _MAX_TAG_CHARS): storable(value, _MAX_TAG_CHARS) for key, value in tags.items()})
 
 
 def picos(amount: Decimal) -> int:

@@ -6,16 +6,21 @@ import datetime as dt
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
-from typing import Any, Literal, get_args
+from typing import Any
 
 from sqlalchemy import ColumnElement, RowMapping, Select, case, func, select
 
+from dragoman.adapter import TAG_KEY_PATTERN
 from dragoman.server.state import tables
 from dragoman.server.state.database import Database
 from dragoman.server.state.ledger.record import PICOS, step_s
 
-Dimension = Literal["day", "project", "key", "principal", "adapter", "provider", "model", "operation"]
-DIMENSIONS: tuple[Dimension, ...] = get_args(Dimension)
+#: What calls can be grouped by, beside their adapters' tags.
+DIMENSIONS = (
+    "day", "project", "key", "principal", "adapter", "provider", "model", "base_model", "upstream", "operation",
+)  # fmt: skip
+#: ``tag:team`` is the tag ``team``.
+TAG = "tag:"
 
 #: Costs are summed in two halves, each far from the end of SQLite's 64-bit sums.
 _HALF = 10**6
@@ -29,16 +34,16 @@ class UsageQuery:
     """What to ask.
 
     Args:
-        by: What to group by, in this order; empty: totals alone.
+        by: What to group by, in this order: :data:`DIMENSIONS`, and ``tag:NAME`` for a tag; empty: totals alone.
         since: Only calls that began at this moment or later; ``None``: from the first one on.
         until: Only calls that began before this moment; ``None``: up to now.
         only: Only calls with these values, for example ``{"project": "search"}``; ``None`` = with none.
     """
 
-    by: tuple[Dimension, ...] = ("day",)
+    by: tuple[str, ...] = ("day",)
     since: dt.datetime | None = None
     until: dt.datetime | None = None
-    only: Mapping[Dimension, str | None] = field(default_factory=dict)
+    only: Mapping[str, str | None] = field(default_factory=dict)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -122,7 +127,7 @@ class UsageGroup:
 class UsageReport:
     """The answer: the groups in their order, and the sums over all of them."""
 
-    by: tuple[Dimension, ...]
+    by: tuple[str, ...]
     groups: tuple[UsageGroup, ...]
     total: UsageGroup
 
@@ -150,7 +155,15 @@ async def read_usage(database: Database, query: UsageQuery) -> UsageReport:
     return UsageReport(query.by, tuple(group for _, group in ordered) if query.by else (), total)
 
 
-def _column(dimension: Dimension) -> ColumnElement[Any]:
+def is_dimension(text: str) -> bool:
+    """Return whether calls can be grouped by this."""
+    return text in DIMENSIONS or (text.startswith(TAG) and TAG_KEY_PATTERN.fullmatch(text[len(TAG) :]) is not None)
+
+
+def _column(dimension: str) -> ColumnElement[Any]:
+    if dimension.startswith(TAG):
+        tag: ColumnElement[Any] = tables.calls.c.tags[dimension[len(TAG) :]].as_string()
+        return tag
     return tables.calls.c[_COLUMN.get(dimension, dimension)]
 
 
@@ -184,8 +197,9 @@ def _steps(query: UsageQuery) -> Select[Any]:
 
 
 def _grouped(query: UsageQuery, columns: list[Any], beside: ColumnElement[Any]) -> Select[Any]:
-    dimensions = [_column(name).label(f"by_{name}") for name in query.by]
-    asked = select(*dimensions, *columns).group_by(*(_column(name) for name in query.by), beside)
+    dimensions = [_column(name).label(f"by_{place}") for place, name in enumerate(query.by)]
+    # By their labels: a tag's name is a parameter, and PostgreSQL takes two parameters for two expressions.
+    asked = select(*dimensions, *columns).group_by(*(f"by_{place}" for place in range(len(query.by))), beside)
     if query.since is not None:
         asked = asked.where(tables.calls.c.at >= query.since)
     if query.until is not None:
@@ -196,7 +210,7 @@ def _grouped(query: UsageQuery, columns: list[Any], beside: ColumnElement[Any]) 
 
 
 def _group(groups: dict[tuple[Any, ...], UsageGroup], query: UsageQuery, row: RowMapping) -> UsageGroup:
-    values = tuple(row[f"by_{name}"] for name in query.by)
+    values = tuple(row[f"by_{place}"] for place in range(len(query.by)))
     if values not in groups:
         groups[values] = UsageGroup(key=dict(zip(query.by, map(_shown, values), strict=True)))
     return groups[values]

@@ -3,7 +3,7 @@ from decimal import Decimal
 import pytest
 from dragoman.adapter import Pricing
 from dragoman.events import NO_USAGE, Usage
-from dragoman.server.state import Cost, cost_of
+from dragoman.pricing import Cost, cost_of
 
 CACHED = Pricing(
     currency="USD", input_per_million="3.00", output_per_million="15.00", cached_input_per_million="0.30",

@@ -1,0 +1,5 @@
+"""The kinds of documents that can be saved at run time; one row each."""
+
+from dragoman.server.control import adapters, inference, prompts
+
+KINDS = (adapters.KIND, inference.KIND, prompts.KIND)
