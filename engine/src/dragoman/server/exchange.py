@@ -100,9 +100,8 @@ class Exchange:
 
     __slots__ = (
         "_connection", "_parts_told", "_receive", "_send", "adapter", "bodies", "bytes_in", "bytes_out", "caller",
-        "client",
-        "error_code", "extra_headers", "headers", "held", "held_bytes", "method", "path", "request_id", "scope",
-        "started", "started_at", "status", "trace_id",
+        "client", "error_code", "extra_headers", "headers", "held", "held_bytes", "method", "path", "request_id",
+        "scope", "started", "started_at", "status", "trace_id",
     )  # fmt: skip
 
     def __init__(self, scope: Scope, receive: Receive, send: Send, request_id: str, held: HeldBytes) -> None:
