@@ -188,12 +188,12 @@ class AddressRefusedError(RefusedError):
 
 
 class AgentLimitError(DragomanError):
-    """A run of an agent reached one of its bounds without an answer; ``path`` is the one: ``limits.max_steps``."""
+    """A run of an agent reached one of its bounds without an answer; ``path`` is the one: ``limits.timeout_s``."""
 
     code = "agent_limit"
     default_http_status = 504
 
-    def __init__(self, message: str, *, path: str, hint: str | None = None) -> None:
+    def __init__(self, message: str, *, path: str = "limits", hint: str | None = None) -> None:
         super().__init__(message, hint=hint)
         self.path = path
 

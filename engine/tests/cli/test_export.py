@@ -78,9 +78,11 @@ def test_agents_and_prompts_go_along_with_the_secrets_that_they_need(run, whole)
     for folder, text in (("prompts", "variants: {a: {text: Hi}}"), ("agents", agent)):
         (whole / folder).mkdir()
         (whole / folder / "one.yaml").write_text(text)
+    assert run("prompts", "publish", "one").code == 0
     done = run("export", "kubernetes")
     written = objects(done)["ConfigMap"]["data"].values()
     assert "variants: {a: {text: Hi}}" in written
+    assert (whole / "prompts" / "one.versions" / "1.yaml").read_text() in written
     assert any("TOOL_KEY" in text for text in written)
     assert "TOOL_KEY" in variables(done)
     assert "agents need dragoman[agents] in the image" in done.err

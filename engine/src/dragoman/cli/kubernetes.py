@@ -221,9 +221,9 @@ def _documents(root: Path, setting: str, folder: Path, found: _Found) -> Iterato
         place = setting.removesuffix("_directory")
         found.settings[PREFIX + setting.upper()] = place
     prefix = "" if place == "." else f"{place}/"
-    for path in sorted(folder.iterdir()):
+    for path in sorted([*folder.iterdir(), *folder.glob("*.versions/*")]):  # published versions of prompts
         if path.suffix.lower() in SUFFIXES and not path.name.startswith("."):
-            yield f"{prefix}{path.name}", _text(path)
+            yield f"{prefix}{path.relative_to(folder).as_posix()}", _text(path)
 
 
 def _text(path: Path) -> str:

@@ -69,9 +69,9 @@ async def test_a_call_comes_back_as_it_was_booked(state, call):
 async def test_the_table_has_no_place_for_text_of_a_prompt():
     assert {column.name for column in tables.calls.columns} <= {
         "call_id", "at", "day", "principal", "key_id", "project", "adapter", "adapter_digest", "upstream", "provider",
-        "model", "operation", "input_tokens", "output_tokens", "cached_input_tokens", "cache_write_input_tokens",
-        "reasoning_tokens", "usage_source", "cost_picos", "currency", "duration_s", "duration_step", "first_token_s",
-        "status", "error_code", "attempts", "bytes_in", "bytes_out",
+        "model", "base_model", "tags", "operation", "input_tokens", "output_tokens", "cached_input_tokens",
+        "cache_write_input_tokens", "reasoning_tokens", "usage_source", "cost_picos", "currency", "duration_s",
+        "duration_step", "first_token_s", "status", "error_code", "attempts", "bytes_in", "bytes_out",
     }  # fmt: skip
 
 
