@@ -41,7 +41,8 @@ def unknown(document: dict[str, Any]) -> list[str]:
             types = privilege["resource_types"] if privilege else {}
             arns = [reference()[service]["resources"][kind]["arn"] for kind in types if kind]
             for resource in _each(statement["Resource"]):
-                holds = not arns if resource == "*" else any(pattern_of(arn).fullmatch(resource) for arn in arns)
+                is_open = not any(kind["required"] for name, kind in types.items() if name)
+                holds = is_open if resource == "*" else any(pattern_of(arn).fullmatch(resource) for arn in arns)
                 if privilege is None or not holds:
                     found.append(f"{action} on {resource}")
     return found
