@@ -12,6 +12,8 @@ MODEL = "anthropic.claude-sonnet-4-20250514-v1:0"
 
 #: Members of a connection that lead there.
 URLS = dict.fromkeys(("endpoint_url", "control_endpoint_url", "sts_endpoint_url"), "{upstream}")
+#: Beside them, for an adapter of bedrock.
+BESIDE = {"endpoints": {"service-quotas": "{upstream}"}}
 
 WHO = f"""<GetCallerIdentityResponse xmlns="https://sts.amazonaws.com/doc/2011-06-15/"><GetCallerIdentityResult>
 <Arn>arn:aws:iam::{ACCOUNT}:user/me</Arn><UserId>AIDA</UserId><Account>{ACCOUNT}</Account></GetCallerIdentityResult>
@@ -25,7 +27,10 @@ _GRANTED = {
     "regionAvailability": "AVAILABLE",
 }
 
-_SAGEMAKER = {
+#: What services answer that name their operation in a header.
+_NAMED = {
+    "ListServiceQuotas": {"Quotas": []},
+    "ListAWSDefaultServiceQuotas": {"Quotas": []},
     "DescribeEndpoint": {"EndpointName": "llama", "EndpointStatus": "InService"},
     "ListEndpoints": {"Endpoints": [{"EndpointName": "llama", "EndpointStatus": "InService"}]},
     "ListInferenceComponents": {"InferenceComponents": []},
@@ -33,11 +38,11 @@ _SAGEMAKER = {
 
 
 def beside(sent: Received) -> Reply | None:
-    """Answer for STS, for SageMaker's control plane and for Bedrock's; ``None`` = it is a call."""
+    """Answer for STS, Service Quotas, SageMaker's control plane and Bedrock's; ``None`` = it is a call."""
     path = unquote(sent.target.partition("?")[0])
     if sent.method == "POST" and path == "/":
         operation = sent.headers.get("x-amz-target", "").rpartition(".")[2]
-        return Reply.json(_SAGEMAKER[operation]) if operation else Reply.text(WHO, 200, "text/xml")
+        return Reply.json(_NAMED[operation]) if operation else Reply.text(WHO, 200, "text/xml")
     if sent.method != "GET" or path == "/":
         return None
     kind, _, name = path[1:].partition("/")

@@ -7,6 +7,7 @@ import sys
 
 import pytest
 from dragoman.errors import DocumentError
+from dragoman_aws.bedrock.connection import BedrockConnection
 from dragoman_aws.identity.connection import AwsConnection
 from dragoman_aws.identity.denial import Denial, denial_hint, denial_of
 from dragoman_aws.identity.region import choose_region, dns_suffix
@@ -161,3 +162,13 @@ def test_the_roles_that_callers_may_take_on_are_on_the_allow_list():
     ]
     for identity in AwsConnection.identities:
         assert identity.path.split(".")[0] in AwsConnection.model_fields
+
+
+def test_services_beside_bedrock_have_addresses_of_their_own():
+    given = {"endpoints": {"bedrock-agent": "https://vpce-1.test/", "service-quotas": "https://vpce-2.test"}}
+    found = BedrockConnection.model_validate(given).endpoints
+    assert found == {"bedrock-agent": "https://vpce-1.test", "service-quotas": "https://vpce-2.test"}
+    with pytest.raises(ValidationError, match="s3 is not a service here; one of bedrock-agent, cloudformation"):
+        BedrockConnection.model_validate({"endpoints": {"s3": "https://vpce-1.test"}})
+    with pytest.raises(ValidationError, match="https:// or http://"):
+        BedrockConnection.model_validate({"endpoints": {"bedrock-agent": "vpce-1.test"}})

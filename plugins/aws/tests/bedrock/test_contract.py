@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from dragoman.testing.contract import Answer, ProviderCase, ProviderContract, Reply, Wire
 
-from ..control_planes import URLS, beside  # noqa: TID252  (the tests are no package that could be installed)
+from ..control_planes import BESIDE, URLS, beside  # noqa: TID252  (the tests are no package that could be installed)
 from ..edge import error, event, event_stream  # noqa: TID252  (the tests are no package that could be installed)
 
 STOP = {"stop": "end_turn", "length": "max_tokens", "tool_calls": "tool_use"}
@@ -84,7 +84,7 @@ class ConverseContract(ProviderContract):
 
     @pytest.fixture
     def case(self) -> ProviderCase:
-        connection = {"region": "us-east-1", **URLS, "family": "claude", "auth": self.auth}
+        connection = {"region": "us-east-1", **URLS, **BESIDE, "family": "claude", "auth": self.auth}
         return ProviderCase(
             kind="bedrock",
             document={
@@ -156,7 +156,7 @@ class ClaudeWire(Wire):
 class TestInvokeModel(ProviderContract):
     @pytest.fixture
     def case(self) -> ProviderCase:
-        connection = {"region": "us-east-1", **URLS, "auth": {"kind": "aws_keys"}}
+        connection = {"region": "us-east-1", **URLS, **BESIDE, "auth": {"kind": "aws_keys"}}
         document = {
             "model": "anthropic.claude-v2",
             "connection": connection,

@@ -17,11 +17,11 @@ from dragoman.testing.contract import (
     RerankWire,
 )
 
-from ..control_planes import URLS, beside  # noqa: TID252  (the tests are no package that could be installed)
+from ..control_planes import BESIDE, URLS, beside  # noqa: TID252  (the tests are no package that could be installed)
 from ..edge import error  # noqa: TID252  (the tests are no package that could be installed)
 from .test_contract import TYPES
 
-CONNECTION = {"region": "us-east-1", **URLS, "auth": {"kind": "aws_keys"}}
+CONNECTION = {"region": "us-east-1", **URLS, **BESIDE, "auth": {"kind": "aws_keys"}}
 
 
 class BedrockEmbedWire(EmbedWire):
