@@ -14,7 +14,10 @@ from dragoman.server.refusals import Refusal
 
 async def _models(asked: Asked) -> Answer:
     adapters = [asked.query["adapter"]] if "adapter" in asked.query else []
-    listed = await asked.engine.models(adapters, provider=asked.query.get("provider"), caller=asked.caller)
+    provider = asked.query.get("provider")
+    if provider is not None and provider not in (known := asked.engine.plugins.providers):
+        raise Refusal(404, "not_found", f"nobody brings that provider; there are: {', '.join(known)}", param="provider")
+    listed = await asked.engine.models(adapters, provider=provider, caller=asked.caller)
     return Answer({"lists": [_list(one, found) for one in listed for found in one.lists]})
 
 
