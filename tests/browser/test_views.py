@@ -48,6 +48,14 @@ def used(page, view):
         page.locator('[data-path="inference.volume"] input[type=text]').fill("9")
         page.get_by_text("1 set here").nth(1).wait_for()
         page.evaluate("scrollTo(0, 0)")
+    if view == "edit/acme-rows":
+        for section in page.locator("details.section:not([open]) > summary").all()[::-1]:
+            section.click()
+        page.get_by_role("button", name="Add to rules").click()
+        page.get_by_label("Name of a new entry in upstreams").fill("south")
+        page.keyboard.press("Enter")
+        page.get_by_role("button", name="Change the inherited ones").click()
+        page.locator('[data-path="connection.passes"]').evaluate("(row) => row.scrollIntoView()")
     if view.startswith("try"):
         page.get_by_label("Message").fill("What is a dragoman?")
         page.get_by_role("button", name="Send").click()
