@@ -311,6 +311,11 @@ def test_what_allows_nothing_is_an_error_and_no_empty_policy(run):
     assert "there is nothing to allow: the target is no prompt" in err
 
 
+def test_a_principal_is_a_role_or_a_user(run):
+    _, err = run("policy", "amazon.nova-lite-v1:0", "--region", REGION, "--principal", "Gateway", code=1)
+    assert "the ARN of a role or user is expected" in err
+
+
 def test_of_several_upstreams_the_one_that_is_called_counts_and_that_is_told(run, deployment):
     several = (
         f"provider: bedrock\nmodel: {HAIKU}\nconnection: {{roles: []}}\n"

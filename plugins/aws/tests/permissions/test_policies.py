@@ -88,6 +88,7 @@ def test_what_is_not_known_is_told(target, settings, told):
     ("target", "settings", "problem"),
     [
         (HAIKU, {}, "region: is missing"),
+        ("arn:aws:s3:::bucket", {}, "is not the ARN of something that Bedrock invokes"),
         (HAIKU, {"region": "us-east-1", "uses": ["everything"]}, "'everything' is not known"),
         (f"jp.{SONNET}", {"region": "ap-northeast-1"}, "the model has profiles in: apac, eu, global, us"),
         (

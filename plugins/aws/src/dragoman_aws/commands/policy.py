@@ -35,6 +35,7 @@ from dragoman_aws.permissions import (
     trust_service_account,
 )
 from dragoman_aws.permissions.grants import OPEN_ACCOUNT
+from dragoman_aws.permissions.rendering import PRINCIPAL
 from dragoman_aws.permissions.uses import USES
 from dragoman_aws.profiles import facts
 from dragoman_aws.profiles.declared import read_declaration
@@ -67,11 +68,17 @@ class _Wanted:
     s3_outputs: tuple[str, ...]
 
 
+def _principal(_context: click.Context, _parameter: click.Parameter, value: str | None) -> str | None:
+    if value is not None and not PRINCIPAL.fullmatch(value):
+        raise click.BadParameter("the ARN of a role or user is expected: arn:aws:iam::111122223333:role/Gateway")
+    return value
+
+
 @click.command(epilog=EPILOG)
 @click.argument("targets", metavar="[NAME|FILE|ID|ARN]...", nargs=-1)
 @click.option("--region", "regions", metavar="REGION", multiple=True, help="Where it is called; may be repeated.")
 @click.option("--account", default="", metavar="ID", help="Whose the profiles and routers are, in 12 digits.")
-@click.option("--principal", metavar="ARN", help="The role or user that gets it.")
+@click.option("--principal", metavar="ARN", callback=_principal, help="The role or user that gets it.")
 @click.option("--for", "uses", type=click.Choice(USES), multiple=True, help="What for; invoke unless it is said.")
 @click.option("--no-streaming", is_flag=True, help="Answers are never streamed.")
 @click.option("--base-model", metavar="ID", help="The model behind an ARN or a new profile.")

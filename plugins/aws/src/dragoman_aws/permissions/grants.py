@@ -71,10 +71,12 @@ def grant(
         batch_role: For ``batch``: the ARN of the role that the service reads and writes S3 with.
 
     Raises:
-        DocumentError: No region is given for an id, or a use is not known.
+        DocumentError: No region is given for an id, a use is not known, or an ARN is of nothing that is invoked.
     """
     if unknown := [use for use in uses if use not in USES]:
         raise DocumentError("policy", [Problem("uses", f"{unknown[0]!r} is not known", f"one of {', '.join(USES)}")])
+    if isinstance(target, str) and target.startswith("arn:"):
+        target = Invokable.from_arn(target)
     statements: list[Statement] = []
     notes: list[str] = []
     sources = (source,) if isinstance(source, str) else tuple(source)

@@ -10,7 +10,7 @@ from typing import Any
 from dragoman_aws.permissions.grants import Grant
 
 #: Attached to its principal's role or user by its name.
-_PRINCIPAL = re.compile(r"arn:[a-z-]+:iam::\d{12}:(?P<kind>role|user)/(?:.*/)?(?P<name>[^/]+)")
+PRINCIPAL = re.compile(r"arn:[a-z-]+:iam::\d{12}:(?P<kind>role|user)/(?:.*/)?(?P<name>[^/]+)")
 
 
 def as_cloudformation(grants: Sequence[Grant], trust: Mapping[str, Any] | None = None) -> dict[str, Any]:
@@ -95,7 +95,7 @@ def _substituted(value: Any) -> Any:
 
 
 def _attached(entry: Grant) -> tuple[str | None, str]:
-    found = _PRINCIPAL.fullmatch(entry.principal or "")
+    found = PRINCIPAL.fullmatch(entry.principal or "")
     return (found["kind"], found["name"]) if found else (None, "")
 
 
