@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from functools import lru_cache
 from typing import NamedTuple
 
 from dragoman.adapter import Pricing
@@ -40,7 +41,10 @@ def cost_of(usage: Usage, pricing: Pricing | None) -> Cost | None:
     for tokens, per_million in counted:
         if per_million is not None:
             has_price = True
-            total += tokens * Decimal(per_million)
+            total += tokens * _price(per_million)
         elif tokens:
             return None
     return Cost((total * _PER_MILLION).normalize() + 0, pricing.currency) if has_price else None
+
+
+_price = lru_cache(maxsize=1024)(Decimal)  # the same few texts with every call

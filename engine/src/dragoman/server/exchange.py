@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Iterable, MutableMapping
-from typing import TYPE_CHECKING, Any
+from contextlib import nullcontext
+from typing import TYPE_CHECKING, Any, Protocol
 
 import orjson
 
@@ -26,11 +27,24 @@ STREAM_HEADERS: list[Header] = [
     (b"x-accel-buffering", b"no"),  # proxies hold streams back otherwise
 ]
 
-#: The scope's extension that tells when the client goes away: with ASGI's own means a task per request would wait.
-WHEN_GONE = "dragoman.when_gone"
+#: The scope's extension that holds the request's :class:`Connection`.
+CONNECTION = "dragoman.connection"
 
 #: What is kept of a body for the log.
 MAX_KEPT_BYTES = 16 * 1024
+
+
+class Connection(Protocol):
+    """What ASGI cannot say, or only to a task that waits for it, which each request would have to make."""
+
+    @property
+    def has_whole_request(self) -> bool:
+        """Whether the request's last byte is there, so that nobody waits for the body."""
+        ...
+
+    def when_gone(self, tell: Callable[[], None] | None) -> None:
+        """Call this function when the client goes away; ``None``: its answer is on the way, nobody asks any more."""
+        ...
 
 
 class ClientGoneError(Exception):
@@ -85,15 +99,16 @@ class Exchange:
     """
 
     __slots__ = (
-        "_receive", "_send", "adapter", "bodies", "bytes_in", "bytes_out", "caller", "client", "error_code",
-        "extra_headers", "headers", "held", "held_bytes", "method", "path", "request_id", "scope", "started",
-        "started_at", "status", "trace_id",
+        "_connection", "_parts_told", "_receive", "_send", "adapter", "bodies", "bytes_in", "bytes_out", "caller",
+        "client", "error_code", "extra_headers", "headers", "held", "held_bytes", "method", "path", "request_id",
+        "scope", "started", "started_at", "status", "trace_id",
     )  # fmt: skip
 
     def __init__(self, scope: Scope, receive: Receive, send: Send, request_id: str, held: HeldBytes) -> None:
         self.scope = scope
         self._receive = receive
         self._send = send
+        self._connection: Connection = scope["extensions"][CONNECTION]
         self.method: str = scope["method"]
         self.path: str = scope["path"]
         self.headers: dict[bytes, bytes] = dict(scope["headers"])
@@ -112,6 +127,7 @@ class Exchange:
         self.extra_headers: list[Header] = []
         self.trace_id: str | None = None
         self.bodies: Bodies | None = None
+        self._parts_told: dict[str, Callable[[], None]] | None = None
 
     # --- the request ---------------------------------------------------------------------------------------------
 
@@ -126,7 +142,7 @@ class Exchange:
         if announced.isdigit() and int(announced) > max_bytes:
             raise _too_long(max_bytes)
         try:
-            async with asyncio.timeout(timeout_s):
+            async with nullcontext() if self._connection.has_whole_request else asyncio.timeout(timeout_s):
                 body = await self._whole_body(max_bytes)
         except TimeoutError:
             raise Refusal(408, "request_timeout", f"the body did not come within {timeout_s:g} s") from None
@@ -165,9 +181,21 @@ class Exchange:
             raise Refusal(400, "invalid_json", "the body must be a JSON object")
         return value
 
-    def when_gone(self, tell: Callable[[], None] | None) -> None:
-        """Call this function if the client goes away from here on; ``None`` calls nothing any more."""
-        self.scope["extensions"][WHEN_GONE](tell)
+    def when_gone(self, tell: Callable[[], None] | None, part: str | None = None) -> None:
+        """Call this function if the client goes away from here on; ``None`` calls nothing any more.
+
+        Where a request has several parts, each has a function of its own.
+        """
+        if part is not None:
+            others = {name: known for name, known in (self._parts_told or {}).items() if name != part}
+            self._parts_told = others if tell is None else {**others, part: tell}
+            tell = self._tell_parts if self._parts_told else None
+        self._connection.when_gone(tell)
+
+    def _tell_parts(self) -> None:
+        told, self._parts_told = self._parts_told, None
+        for tell in (told or {}).values():
+            tell()
 
     # --- the answer ----------------------------------------------------------------------------------------------
 

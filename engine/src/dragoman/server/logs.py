@@ -12,6 +12,7 @@ import logging
 import sys
 from collections.abc import Callable
 from contextvars import ContextVar
+from functools import lru_cache
 from typing import Any, BinaryIO
 
 import orjson
@@ -128,4 +129,11 @@ class RequestLog:
 
 
 def _time(seconds: float) -> str:
-    return dt.datetime.fromtimestamp(seconds, dt.UTC).isoformat(timespec="milliseconds")
+    whole = int(seconds)
+    return f"{_second(whole)}.{int((seconds - whole) * 1000):03d}+00:00"
+
+
+@lru_cache(maxsize=8)
+def _second(seconds: int) -> str:
+    """Return the beginning that the lines of one second have in common."""
+    return dt.datetime.fromtimestamp(seconds, dt.UTC).isoformat()[:19]

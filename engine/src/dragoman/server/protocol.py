@@ -8,7 +8,7 @@ from typing import Any
 
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
-from dragoman.server.exchange import WHEN_GONE
+from dragoman.server.exchange import CONNECTION
 
 MAX_HEAD_BYTES = 64 * 1024
 HEAD_TIMEOUT_S = 20.0
@@ -115,6 +115,11 @@ class BoundedProtocol(HttpToolsProtocol):
         if self._tell_gone is not None:
             self._tell_gone()
 
+    @property
+    def has_whole_request(self) -> bool:
+        """Whether the last byte of the request that is answered is there."""
+        return not self.cycle.more_body
+
     def when_gone(self, tell: Callable[[], None] | None) -> None:
         """Call this function when the client goes away; ``None``: its answer is on the way, nobody asks any more."""
         self._tell_gone = tell
@@ -134,6 +139,8 @@ class BoundedProtocol(HttpToolsProtocol):
             self._head_bytes += self._read_bytes
             if self._head_bytes > MAX_HEAD_BYTES:
                 self._refuse(431)
+            elif self._head_timer is None:  # most heads come whole, and need none
+                self._head_timer = self.loop.call_later(HEAD_TIMEOUT_S, self._refuse, 408)
         elif self.cycle is not None and self.cycle.more_body:
             self._wire_bytes += self._read_bytes
             if self._wire_bytes - self._body_bytes > MAX_HEAD_BYTES + MAX_FRAMING_RATIO * self._body_bytes:
@@ -142,15 +149,15 @@ class BoundedProtocol(HttpToolsProtocol):
     def on_message_begin(self) -> None:
         """Begin to count a head."""
         super().on_message_begin()
-        self.scope["extensions"] = {WHEN_GONE: self.when_gone}  # type: ignore[dict-item]
+        self.scope["extensions"] = {CONNECTION: self}  # type: ignore[dict-item]
         self._is_alone, self._is_fresh = self._is_fresh, False
         self._head_bytes = 0 if self._is_alone else -self._read_bytes  # most of it is another request's
-        self._head_timer = self.loop.call_later(HEAD_TIMEOUT_S, self._refuse, 408)
 
     def on_headers_complete(self) -> None:
         """Stop counting, and begin with the body."""
         if self._head_timer is not None:
             self._head_timer.cancel()
+            self._head_timer = None
         head_bytes = self._head_bytes or 0
         may_be = not self._is_alone or head_bytes + self._read_bytes > MAX_HEAD_BYTES
         is_too_long = may_be and self._is_too_long(head_bytes)

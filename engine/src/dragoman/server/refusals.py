@@ -15,6 +15,7 @@ import orjson
 from dragoman.errors import (
     AdapterNotFoundError,
     AddressRefusedError,
+    AgentLimitError,
     AuthenticationError,
     CallTimeoutError,
     ConflictError,
@@ -127,6 +128,7 @@ _ROWS: tuple[tuple[type[DragomanError], _Row], ...] = (
     (DocumentError, _Row(400, "invalid_settings")),
     (DocumentNotFoundError, _Row(404, "not_found")),
     (MessageError, _Row(400, "invalid_messages")),
+    (AgentLimitError, _Row(504, "agent_limit")),
     (ConstraintError, _Row(400, "context_length_exceeded")),
     (
         AddressRefusedError,

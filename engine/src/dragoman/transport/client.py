@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import functools
+import sys
 from collections.abc import Mapping
 from typing import Any
 
-from aiohttp import ClientSession, DummyCookieJar, TCPConnector
+from aiohttp import BytesPayload, ClientRequest, ClientResponse, ClientSession, DummyCookieJar, TCPConnector
 from aiohttp.abc import AbstractResolver
 from aiohttp.client_proto import ResponseHandler
+from aiohttp.connector import Connection
 
 #: An idle connection is kept this long. Load balancers in front of providers keep theirs for 60 s and more; servers
 #: that close earlier are noticed.
 KEEP_ALIVE_S = 30.0
+#: A longer body is written piece by piece, as the server takes it.
+MAX_BYTES_AT_ONCE = 64 * 1024
 
 
 def client_session(
@@ -24,7 +28,13 @@ def client_session(
     # Not public. Where a release of aiohttp knows it no more, streams cost what they did, and nothing else changes.
     handler: type[ResponseHandler] = _ResponseHandler
     connector._factory = functools.partial(handler, loop=asyncio.get_running_loop())
-    return ClientSession(connector=connector, cookie_jar=DummyCookieJar(), headers=headers, trust_env=False)
+    return ClientSession(
+        connector=connector,
+        cookie_jar=DummyCookieJar(),
+        headers=headers,
+        trust_env=False,
+        request_class=_Request if sys.version_info < (3, 12) else ClientRequest,
+    )
 
 
 class _ResponseHandler(ResponseHandler):
@@ -44,3 +54,27 @@ class _ResponseHandler(ResponseHandler):
         if self._was_paused:
             self._was_paused = False
             super().resume_reading(*arguments, **named)
+
+
+class _Request(ClientRequest):
+    """A request whose body, where it is short, goes out right behind its head.
+
+    Before Python 3.12 aiohttp makes a task for every body: 8 % of a request's CPU time (aiohttp 3.14).
+    """
+
+    async def send(self, conn: Connection) -> ClientResponse:
+        """Write the request."""
+        body = getattr(self, "_body", None)  # not public: where a release knows it no more, the task is back
+        if not isinstance(body, BytesPayload) or not self._is_plain(body) or conn.protocol is None:
+            return await super().send(conn)
+        self._body = None
+        try:
+            response = await super().send(conn)
+        finally:
+            self._body = body  # for whoever would send it again
+        if conn.protocol is not None and conn.protocol.transport is not None:
+            conn.protocol.transport.write(await body.as_bytes())
+        return response
+
+    def _is_plain(self, body: BytesPayload) -> bool:
+        return (body.size or 0) <= MAX_BYTES_AT_ONCE and not self.chunked and not self.compress and not self._continue

@@ -70,19 +70,21 @@ class ControlPlane:
             query=dict(parse_qsl(exchange.scope["query_string"].decode("latin-1"), max_num_fields=50)),
             body=await _body(exchange, route),
             call=partial(self._call, exchange, caller),
+            when_gone=exchange.when_gone,
             if_match=_header(exchange, b"if-match"),
             if_none_match=_header(exchange, b"if-none-match"),
         )
         try:
-            body, status, etag = await route.operation(asked)
+            body, status, etag, media_type = await route.operation(asked)
         except PolicyError as error:
             await audit_refusal(self._state, caller, error, action=route.action, request_id=exchange.request_id)
             raise
-        headers = [JSON, (b"cache-control", b"no-store"), *([(b"etag", etag.encode())] if etag else [])]
+        kind = JSON if media_type is None else (b"content-type", media_type.encode())
+        headers = [kind, (b"cache-control", b"no-store"), *([(b"etag", etag.encode())] if etag else [])]
         if etag is not None and exchange.method == "GET" and asked.if_none_match == etag:
             await exchange.answer(304, b"", headers)
             return
-        data = orjson.dumps(body, default=str)
+        data = orjson.dumps(body, default=str) if media_type is None else str(body).encode()
         if len(data) > MIN_COMPRESSED_BYTES and takes_gzip(exchange):
             data = await asyncio.to_thread(gzip.compress, data, GZIP_LEVEL)
             headers.append((b"content-encoding", b"gzip"))

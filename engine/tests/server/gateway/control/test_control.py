@@ -1,5 +1,7 @@
 """The control API: who may do what, revisions with their tags, keys, usage, the audit log, the OpenAPI document."""
 
+import csv
+import io
 import re
 
 import pytest
@@ -228,8 +230,8 @@ def test_usage_is_everybodys_for_administrators_and_ones_own_for_others(admin, u
 
 
 def test_usage_is_told_by_what_was_called_and_by_tags(serve):
-    tagged = {"tagged": "{base: other, tags: {team: a, product: search}, base_model: family}"}
-    gateway = serve(adapters=tagged)
+    tagged = "{base: other, tags: {team: a, product: search}, base_model: family, upstreams: {far: {tags: {zone: f}}}}"
+    gateway = serve(adapters={"tagged": tagged})
     with gateway.client(gateway.key("boss", "admin")) as admin:
         chat(admin, "tagged")
         chat(admin, "other")
@@ -239,8 +241,18 @@ def test_usage_is_told_by_what_was_called_and_by_tags(serve):
             ("m-2", None, None, 1),
         ]
         assert admin.get("/api/usage?tag:product=search").json()["total"]["requests"] == 1
+        assert admin.get("/api/usage?upstream=far&by=tag:zone").json()["groups"][0]["tag:zone"] == "f"
         assert admin.get("/api/usage", params={"by": "tag:a'\"b"}).status_code == 422
         assert admin.get("/api/usage?tag:=x").status_code == 422
+
+
+def test_usage_is_told_as_csv_too(admin, user):
+    chat(user, "model")
+    told = admin.get("/api/usage?by=adapter,key&format=csv")
+    assert told.headers["content-type"] == "text/csv; charset=utf-8"
+    (row,) = csv.DictReader(io.StringIO(told.text))
+    assert (row["adapter"], row["requests"], row["currency"], row["cost"]) == ("model", "1", "USD", "17")
+    assert admin.get("/api/usage?format=xml").status_code == 422
 
 
 @pytest.mark.parametrize("query", ["by=model", "by=day,upstream", "model=secret-endpoint"])
