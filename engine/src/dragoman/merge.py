@@ -116,15 +116,14 @@ class _Merging:
     def _member(self, lower: dict[str, Any], name: str, value: Any, path: Path, origin: str) -> None:
         below = lower.get(name)
         if value is None and not _keeps_null(path):
-            lower.pop(name, None)
-            self._forget(path)
+            self._forget(path, lower.pop(name, None))
         elif isinstance(value, Mapping) and _document_path(path) not in OPAQUE_PATHS:
             if not isinstance(below, dict) or (_document_path(path) not in FREE_PATHS and _changes_tag(below, value)):
-                self._forget(path)
+                self._forget(path, below)
                 below = lower[name] = {}
             self._object(below, value, path, origin)
         else:
-            self._forget(path)
+            self._forget(path, below)
             lower[name] = _copy(value)
             self.origins[path] = origin
 
@@ -133,11 +132,14 @@ class _Merging:
         if "provider" in upper and current is not None and upper["provider"] != current:
             for name in PROVIDER_MEMBERS:
                 if name in lower:
-                    del lower[name]
-                    self._forget((*path, name))
+                    self._forget((*path, name), lower.pop(name))
 
-    def _forget(self, path: Path) -> None:
-        forget_origins(self.origins, path)
+    def _forget(self, path: Path, value: Any) -> None:
+        """Drop the origins of a value; only an object has some below its own, which are looked for one by one."""
+        if isinstance(value, dict):
+            forget_origins(self.origins, path)
+        else:
+            self.origins.pop(path, None)
 
 
 def _is_document_root(path: Path) -> bool:

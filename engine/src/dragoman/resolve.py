@@ -40,6 +40,9 @@ TARGET_MEMBERS = (
     "provider", "model", "base_model", "operation", "connection", "credentials", "mapping", "prompt", "runtime",
 )  # fmt: skip
 
+#: What API callers may put into one change, in values: each of them is merged, compared and judged.
+MAX_CALLERS_VALUES = 2000
+
 AdapterLike = str | Mapping[str, Any] | Adapter
 
 
@@ -222,8 +225,26 @@ def _layers_above(
         Layer("call", {"inference": inference} if inference else {}, trusted),
     ]
     for layer in above:
+        _check_size(layer, layer.origin)
         check_document(layer.document, layer.origin)
     return above
+
+
+def _check_size(layer: Layer, subject: str) -> None:
+    """Refuse a caller's change that is too much work for everybody else; a schema of answers is not looked into."""
+    if layer.trusted:
+        return
+    left, values = MAX_CALLERS_VALUES, [layer.document]
+    while values and left >= 0:
+        value: Any = values.pop()
+        if isinstance(value, Mapping | list | tuple):
+            left -= len(value)
+            named = value.items() if isinstance(value, Mapping) else enumerate(value)
+            values += [inner for name, inner in named if name != "response_format"] if left >= 0 else []
+    if left < 0:
+        raise DocumentError(
+            subject, [Problem("", f"holds more than {MAX_CALLERS_VALUES} values, which callers may not")]
+        )
 
 
 def _layers_of(
@@ -235,6 +256,7 @@ def _layers_of(
     else:
         document = adapter.as_document() if isinstance(adapter, Adapter) else adapter
         subject = f"adapter {document.get('name') or '(unsaved)'}"
+        _check_size(Layer(subject, document, trusted), subject)
         check_document(document, subject)
         entry = Entry(document.get("name") or "(unsaved)", (Layer("document", document, trusted),))
     base = override["base"] if override and "base" in override else _base_of(entry.layers)
@@ -400,7 +422,8 @@ def _range(rule: RangeRule, work: _RuleWork) -> None:
     if not isinstance(value, int | float):
         work.problems.append(Problem(rule.range, "is no number, so its range cannot be checked"))
     elif (rule.minimum is not None and value < rule.minimum) or (rule.maximum is not None and value > rule.maximum):
-        ends = f"{'…' if rule.minimum is None else rule.minimum} to {'…' if rule.maximum is None else rule.maximum}"
+        low, high = ("…" if end is None else f"{end:g}" for end in (rule.minimum, rule.maximum))
+        ends = f"{low} to {high}"
         work.problems.append(Problem(rule.range, f"is {value}; the model takes {ends}"))
 
 

@@ -53,8 +53,9 @@ async def test_a_document_from_scratch_is_refused_to_who_may_use_certain_adapter
 
 
 async def test_a_base_that_is_not_there_does_not_tell_what_is(deployed):
+    opened = deployed(rules=[{"paths": ["base"], "role": "user"}])
     with pytest.raises(AdapterNotFoundError) as caught:
-        await deployed().resolve("plain", {"base": "secret-bas"}, caller=Caller("somebody"))
+        await opened.resolve("plain", {"base": "secret-bas"}, caller=Caller("somebody"))
     assert "secret-base" not in str(caught.value)
 
 

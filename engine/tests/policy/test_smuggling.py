@@ -101,3 +101,31 @@ async def test_an_allowed_answer_is_not_given_to_a_caller_with_other_rights(depl
         with pytest.raises((PolicyError, AdapterNotFoundError)):
             await engine.resolve("plain", change, caller=caller)
     assert (await engine.resolve("plain", change, caller=admin)).target.model == "m-2"
+
+
+async def test_a_base_that_is_not_there_is_refused_as_one_that_is(deployed):
+    told = set()
+    for base in ("secret-base", "no-such-base"):
+        with pytest.raises(PolicyError) as caught:
+            await deployed().resolve("plain", {"base": base}, caller=Caller("somebody", adapters=["plain"]))
+        told |= {str(problem) for problem in caught.value.problems if problem.path == "base"}
+    assert told == {"base: may be changed by role admin in stage dev only"}
+
+
+async def test_a_change_of_endless_values_is_refused_before_it_costs_anything(deployed):
+    engine, developer = deployed("dev"), Caller("somebody", roles=["developer"])
+    many = {f"k{number}": number for number in range(100_000)}
+    for override in (
+        {"model_kwargs": many},
+        {"model_kwargs": {"x": [list(range(100_000))]}},
+        {"aliases": ["a"] * 9999},
+    ):
+        with pytest.raises(DocumentError, match="override: holds more than 2000 values"):
+            await engine.resolve("plain", override, caller=developer)
+    with pytest.raises(DocumentError, match="holds more than 2000 values"):
+        await engine.resolve({"base": "plain", "model_kwargs": many}, caller=developer)
+    with pytest.raises(DocumentError, match="call: holds more than 2000 values"):
+        await engine.resolve("plain", None, {"stop_sequences": ["x"] * 9999}, caller=developer)
+    schema = {"response_format": {"type": "json_schema", "json_schema": {"name": "s", "schema": many}}}
+    await engine.resolve("plain", None, schema, caller=developer)
+    await engine.resolve("plain", {"model_kwargs": many})  # the program's own

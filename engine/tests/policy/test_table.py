@@ -83,6 +83,9 @@ async def test_the_model_has_other_names_as_well(deployed, name):
     change = {"model_kwargs": {name: "m-2"}}
     with pytest.raises(PolicyError, match=f"model_kwargs.{name}: may be changed by role admin in stage dev only"):
         await deployed("test").resolve("plain", change, caller=Caller("boss", roles=["admin"]))
+    nested = {"model_kwargs": {"extra_body": {name: "m-2"}}}
+    with pytest.raises(PolicyError, match="extra_body"):
+        await deployed("test").resolve("plain", nested, caller=Caller("boss", roles=["admin"]))
     heard = []
 
     async def audit(change):

@@ -81,9 +81,11 @@ class Policy:
         except AdapterNotFoundError:
             if rights.role == "admin":
                 raise
+            if (why := self.refusal(rights.role, "base")) is not None:  # as of one that is there
+                raise PolicyError(self._subject(name, rights.role), [Problem("base", why)]) from None
             raise AdapterNotFoundError("the base is no adapter, or you may not use it") from None
         attempt = self._attempt(rights, before, after, catalog, plugins, is_document=name is None)
-        return self._judged(attempt, f"adapter {name or '(unsaved)'}")
+        return self._judged(attempt, name or "(unsaved)")
 
     def check_saving(
         self, rights: Rights, catalog: Catalog, draft: Catalog, plugins: Plugins, name: str
@@ -95,7 +97,7 @@ class Policy:
         before = expand_named(catalog, plugins, name) if name in catalog.entries else NOTHING
         after = expand_named(draft, plugins, name) if name in draft.entries else NOTHING
         attempt = self._attempt(rights, before, after, catalog, plugins, is_document=name not in catalog.entries)
-        return self._judged(attempt, f"adapter {name}")
+        return self._judged(attempt, name)
 
     def _attempt(
         self,
@@ -110,11 +112,14 @@ class Policy:
         changes = changes_between(before, after)
         return Attempt(rights, is_document, before, after, changes, catalog, plugins, self._settings)
 
-    def _judged(self, attempt: Attempt, subject: str) -> tuple[Change, ...]:
+    def _subject(self, name: str | None, role: RoleName) -> str:
+        return f"adapter {name or '(unsaved)'}, as {role} in stage {self.stage}"
+
+    def _judged(self, attempt: Attempt, name: str) -> tuple[Change, ...]:
         role, changes = attempt.rights.role, attempt.changes
         problems = [*self._refused(role, changes), *(p for guard in GUARDS for p in guard(attempt))]
         if problems:
-            raise PolicyError(f"{subject}, as {role} in stage {self.stage}", _one_a_path(problems))
+            raise PolicyError(self._subject(name, role), _one_a_path(problems))
         return tuple(change for change in changes if _is_privileged(change.path))
 
     def _minimum_role(self, path: Path, stage: Stage | None = None) -> MinimumRole:
@@ -141,7 +146,8 @@ def _rules_of(stage: Stage, rules: Iterable[PolicyRule]) -> list[tuple[Path, Min
 
 
 def _says_the_model(path: Path) -> bool:
-    return path[0] == "model_kwargs" and len(path) > 1 and plain_setting(path[1]) in MODEL_NAMES
+    inside = path[2:] if path[1:2] == ("extra_body",) else path[1:]  # SDKs put what is there into the body itself
+    return path[0] == "model_kwargs" and bool(inside) and plain_setting(inside[0]) in MODEL_NAMES
 
 
 def _is_privileged(path: Path) -> bool:

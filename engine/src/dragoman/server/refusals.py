@@ -160,6 +160,8 @@ _ANY = _Row(500, "internal", "the gateway failed")
 
 #: Fields of a document that are a caller's own business: what is wrong with them is shown to everybody.
 _OPEN_FIELDS = ("inference", "model_kwargs")
+#: What errors call that which a caller wrote, and nobody else.
+_CALLERS_OWN = ("override", "call")
 
 
 def refusal_of(error: Exception, role: RoleName) -> Refusal:
@@ -180,7 +182,7 @@ def refusal_of(error: Exception, role: RoleName) -> Refusal:
 
 def _refused_fields(error: ProblemsError, row: _Row, role: RoleName) -> Refusal:
     shown = list(error.problems)
-    if role != "admin" and not isinstance(error, PolicyError | NameTakenError):
+    if role != "admin" and not isinstance(error, PolicyError | NameTakenError) and error.subject not in _CALLERS_OWN:
         shown = [p for p in shown if p.path.split(".")[0] in _OPEN_FIELDS]
     if not shown:
         return Refusal(500, "deployment", _DEPLOYMENT)

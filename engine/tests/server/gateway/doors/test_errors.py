@@ -111,6 +111,8 @@ def test_a_bad_body(user, sent, status, code, param):
         ({"dragoman": "x"}, "dragoman"),
         ({"dragoman": {"adapter": '{"model": "m"}'}}, "dragoman.adapter"),
         ({"dragoman": {"adaptr": {}}}, "dragoman.adaptr"),
+        ({"dragoman": {"adapter": {"modle": "m"}}}, "modle"),
+        ({"dragoman": {"adapter": {"model_kwargs": {str(number): 1 for number in range(3000)}}}}, None),
     ],
 )
 def test_a_bad_field_is_named(serve, rest, param):
