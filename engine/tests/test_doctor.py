@@ -6,6 +6,7 @@ import subprocess
 
 import pytest
 from dragoman import Caller, Engine, Settings
+from dragoman.adapter import Limits
 from dragoman.plugins import load_plugins
 from dragoman.testing.upstream import HOLD, Reply, Upstream
 
@@ -13,6 +14,7 @@ CANARY = "canary-3c9f51e07ab2"
 
 PLUGIN = '''
 """A provider of one codec, which says what it is asked to say about itself."""
+import asyncio
 import json
 from dragoman.errors import *
 from dragoman.events import *
@@ -36,6 +38,8 @@ class WireCodec(Codec):
         asked = request.settings.inference.max_tokens
         if self.target.connection.own == "no bound" and asked is not None:
             raise UnsupportedError("there is no such member", path="inference.max_tokens")
+        if self.target.connection.own == "wrong":
+            raise InvalidRequestError("it cannot be asked so")
         if self.target.connection.own == "mute":
             raise UnsupportedError("it takes no text", path="messages")
         body = json.dumps({"max_tokens": asked}).encode()
@@ -61,8 +65,42 @@ class Lines:
     def end(self):
         return []
 
+class Gate(Authorizer):
+    """Lets nobody in, or keeps everybody waiting."""
+
+    def __init__(self, own):
+        self.own = own
+
+    @property
+    def identity(self):
+        return ("gate", self.own)
+
+    async def acquire(self):
+        if self.own == "waits":
+            await asyncio.Event().wait()
+        raise AuthenticationError("the key is not known")
+
+    def sign(self, request, credentials):
+        return request
+
+    def placeholder(self):
+        return Credentials("x")
+
+class Unshown(Session):
+    """A session that cannot show its request."""
+
+    async def stream(self, request):
+        for event in (Started(model="wire-1"), TextDelta("Hi"), Finished("stop")):
+            yield event
+
 class WireProvider(Provider):
     def open(self, target, context):
+        if target.connection.own == "closed":
+            raise UnsupportedError("it opens no session")
+        if target.connection.own == "unshown":
+            return Unshown()
+        if target.connection.own in ("waits", "refuses"):
+            return context.codec_session(WireCodec(target), Gate(target.connection.own))
         signer = HeaderKey(context, target.credentials["key"])
         tls = Tls(target.connection.ca_file) if target.connection.ca_file else None
         return context.codec_session(WireCodec(target), signer, tls=tls)
@@ -73,10 +111,14 @@ class WireProvider(Provider):
             yield CheckStep.failed("access", PermissionDeniedError("no access", hint="ask for it"))
         if target.connection.own == "broken":
             raise RuntimeError("the plugin broke")
+        if target.connection.own == "raises":
+            raise ServerError("the console is down")
         if target.connection.own == "leak":
             yield CheckStep.ok("leak", "read " + (await context.secret("WIRE_KEY")).reveal())
 
     async def explain(self, failure, target, context):
+        if target.connection.own == "speechless":
+            raise RuntimeError("the plugin broke")
         return "use the profile eu.wire" if target.connection.own == "explain" else None
 
     async def models(self, target, context):
@@ -211,6 +253,31 @@ async def test_a_request_that_cannot_be_written(engine, upstream):
     assert upstream.received == []
 
 
+@pytest.mark.parametrize(("own", "said"), [("closed", "it opens no session"), ("wrong", "it cannot be asked so")])
+async def test_a_session_that_cannot_be_opened_and_a_request_that_is_refused(engine, upstream, own, said):
+    step = last(await steps_of(engine, wire(upstream.url, own=own)))
+    assert (step.name, step.message) == ("request", said)
+    assert upstream.received == []
+
+
+async def test_a_session_that_shows_no_request_is_called_all_the_same(engine, upstream):
+    steps = {step.name: step for step in await steps_of(engine, wire(upstream.url, own="unshown"))}
+    assert [steps[name].state for name in ("request", "credentials", "network", "call")] == ["skipped"] * 3 + ["ok"]
+    assert steps["network"].message == "the address is not known before the call"
+
+
+async def test_credentials_that_are_refused(engine, upstream):
+    step = last(await steps_of(engine, wire(upstream.url, own="refuses")))
+    assert (step.name, step.message) == ("credentials", "the key is not known")
+    assert upstream.received == []
+
+
+async def test_credentials_that_do_not_come(engine, upstream, monkeypatch):
+    monkeypatch.setattr("dragoman.doctor.ACQUIRE_TIMEOUT_S", 0.05)
+    step = last(await steps_of(engine, wire(upstream.url, own="waits")))
+    assert (step.name, step.message) == ("credentials", "credentials could not be obtained within 0.05 s")
+
+
 async def test_a_secret_that_is_missing_is_named(engine, upstream, monkeypatch):
     monkeypatch.delenv("WIRE_KEY")
     await engine.reload()
@@ -252,6 +319,25 @@ async def test_an_address_that_a_caller_may_not_have_called(plugin_module, upstr
     assert (step.name, step.detail["error"]["code"]) == ("network", "address_refused")
     assert "network.allowed_hosts" in step.hint
     assert upstream.received == []
+
+
+SHORT = Limits(connect_timeout_s=0.2, first_byte_timeout_s=0.5, chunk_timeout_s=0.2)
+
+
+async def test_a_server_that_does_not_speak(engine, monkeypatch):
+    monkeypatch.setattr("dragoman.doctor._REACH", SHORT)
+    with Upstream() as server:  # it waits for a request, and the caller for TLS
+        step = last(await steps_of(engine, wire(server.url.replace("http:", "https:"))))
+    assert (step.name, step.detail["error"]["code"], step.detail["error"]["phase"]) == ("network", "timeout", "connect")
+
+
+async def test_a_root_that_is_not_answered_is_no_failure(engine, upstream, monkeypatch):
+    monkeypatch.setattr("dragoman.doctor._REACH", SHORT)
+    upstream.answer(lambda request: Reply((HOLD,)) if request.method == "GET" else ANSWER)
+    steps = await steps_of(engine, wire(upstream.url))
+    assert last(steps).state == "ok"
+    (network,) = [step for step in steps if step.name == "network"]
+    assert (network.state, "it stands, and nothing was answered at its root" in network.message) == ("ok", True)
 
 
 @pytest.fixture(scope="module")
@@ -307,6 +393,11 @@ async def test_a_plugin_that_breaks_ends_the_check_with_a_word(engine, upstream)
     assert (step.name, step.message) == ("provider", "the check of provider wire broke: RuntimeError: the plugin broke")
 
 
+async def test_a_providers_own_error_ends_the_check(engine, upstream):
+    step = last(await steps_of(engine, wire(upstream.url, own="raises")))
+    assert (step.name, step.message) == ("provider", "the console is down")
+
+
 async def test_a_plugin_that_tells_a_secret_does_not_get_it_through(engine, upstream):
     assert last(await steps_of(engine, wire(upstream.url, own="leak"))).state == "ok"
 
@@ -335,6 +426,12 @@ async def test_the_provider_explains_a_failed_call(engine, upstream):
     upstream.answer(lambda r: Reply((), 404) if r.method == "GET" else Reply.text("on demand is not supported", 400))
     step = last(await steps_of(engine, wire(upstream.url, own="explain")))
     assert (step.name, step.hint) == ("call", "use the profile eu.wire")
+
+
+async def test_an_explanation_that_breaks_leaves_the_failure_as_it_is(engine, upstream):
+    upstream.answer(lambda r: Reply((), 404) if r.method == "GET" else Reply.text("no such model", 404))
+    step = last(await steps_of(engine, wire(upstream.url, own="speechless")))
+    assert (step.name, step.detail["error"]["code"]) == ("call", "model_not_found")
 
 
 async def test_an_answer_that_cannot_be_read(engine, upstream):

@@ -103,6 +103,7 @@ async def test_what_is_not_there_names_what_is(engine):
         ("variants: {a: {text: Hi, tool_choice: required}}", "there are no tools"),
         ("variants: {a: {text: Hi, tool_choice: search, tools: [{name: find}]}}", "auto, none, required, find"),
         ("variants: {a: {text: Hi, base_model: m}}", "there is no model"),
+        ("variants: {'': {text: Hi}}", "a variant's name begins with a letter or digit"),
         ("{default_version: newest, variants: {a: {text: Hi}}}", "default_version"),
     ],
 )

@@ -111,6 +111,14 @@ async def test_a_saved_inference_configuration_replaces_the_file_of_its_name(eng
     assert [failure.where for failure in catalog.failures] == ["saved x of inference configuration bad"]
 
 
+async def test_a_saved_document_of_another_kind_leaves_the_catalogue_as_it_is(engine):
+    before = await engine.use_saved(saved(mine={"model": "m2"}))
+    same = saved(mine={"model": "m2"})
+    after = await engine.use_saved(Saved(same.adapters, documents={"prompt": {"x": Layer("saved revision 1", {})}}))
+    assert after is before
+    assert list(engine.saved.documents["prompt"]) == ["x"]
+
+
 async def test_aliases_of_saved_adapters_count_and_collide(engine):
     catalog = await engine.use_saved(saved(one={"base": "mine", "aliases": ["x", "y"]}, two={"aliases": ["y", "mine"]}))
     assert (await engine.resolve("x")).name == "one"

@@ -264,6 +264,25 @@ async def test_cancelling_a_run_closes_the_tools_connection(
     assert await asyncio.to_thread(service.wait_until_left)
 
 
+async def test_no_variable_of_the_environment_sends_the_conversation_elsewhere(
+    engine: Engine, weather: dict[str, Any], model: Upstream, service: Upstream, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from langchain_core.tracers.langchain import wait_for_all_tracers
+    from langsmith import utils
+
+    sunny(service)
+    model.answer(calls(("get_weather", {"city": "Rome"})), says("Sunny."))
+    with Upstream() as collector:
+        collector.answer(Reply.json({}))
+        for name, value in (("TRACING", "true"), ("ENDPOINT", collector.url), ("API_KEY", "lsv2_canary")):
+            monkeypatch.setenv(f"LANGSMITH_{name}", value)
+        utils.get_env_var.cache_clear()
+        assert (await engine.agent(weather).run("Is it warm?", CELSIUS)).text == "Sunny."
+        await asyncio.to_thread(wait_for_all_tracers)
+        assert collector.received == []
+    utils.get_env_var.cache_clear()
+
+
 def test_what_the_extra_brings_is_named_where_it_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
     import sys
 
@@ -272,6 +291,12 @@ def test_what_the_extra_brings_is_named_where_it_is_missing(monkeypatch: pytest.
         Engine().agent("weather")
 
 
-def test_a_result_can_be_written_as_json() -> None:
-    use = ToolUse("1", "look", "{}", "seen")
-    assert json.loads(json.dumps(use.as_dict())) == use.as_dict()
+async def test_a_result_can_be_written_as_json(
+    engine: Engine, weather: dict[str, Any], model: Upstream, service: Upstream
+) -> None:
+    sunny(service)
+    model.answer(calls(("get_weather", {"city": "Rome"})), says("Sunny."))
+    result = await engine.agent(weather).run("Is it warm?", CELSIUS)
+    written = json.loads(json.dumps(result.as_object()))
+    assert (written["text"], written["usage"]["source"]) == ("Sunny.", "provider")
+    assert [step["number"] for step in written["steps"]] == [1, 2]

@@ -11,7 +11,6 @@ from dragoman.messages import Document, ToolResult
 from dragoman.plugin import (
     CheckStep,
     Connection,
-    Identity,
     Inference,
     Provider,
     ProviderDescription,
@@ -59,8 +58,6 @@ class Site(BaseModel):
 
 
 class AcmeConnection(Connection):
-    identities = (Identity("passes.*.gate", ("code",)),)
-
     site: str = Field(description="which of Acme's sites answers")
     compress: bool = Field(True, description="whether bodies are compressed")
     headers: dict[str, str] = Field({}, description="go with every call")

@@ -11,6 +11,7 @@ def row(page, path):
 
 
 def complete(page):
+    expect(page.locator("[role=status][aria-busy]")).to_have_count(0)
     expect(page.locator("#verdict")).to_have_text("complete: can be called")
 
 

@@ -2,9 +2,10 @@
 
 import json
 
+import pytest
 from playwright.sync_api import expect
 
-from .steps import send
+from .steps import ask, complete, send
 
 
 def test_an_answer_comes_with_its_figures_and_raw_events(tab):
@@ -65,6 +66,49 @@ def test_images_go_along(tab, tmp_path):
     page.locator(".figures").wait_for()
 
 
+def test_a_pdf_goes_along_as_it_is(tab, tmp_path):
+    file = tmp_path / "terms <b>1.pdf"
+    file.write_bytes(b"%PDF-1.4 small")
+    page = tab.open("try/acme-voice")
+    page.get_by_text("System prompt, tools").click()
+    page.get_by_label("Images and files").set_input_files(file)
+    send(page, "Read it")
+    expect(page.get_by_role("log")).to_contain_text("Read terms <b>1.pdf: 14 bytes of application/pdf")
+
+
+def test_tool_calls_are_answered_and_the_model_goes_on(tab):
+    page = tab.open("try/acme-voice")
+    page.get_by_text("System prompt, tools").click()
+    tools = [{"type": "function", "function": {"name": name, "parameters": {}}} for name in ("weather", "tide")]
+    page.get_by_label("Tools (JSON)").fill(json.dumps(tools))
+    send(page, "How is it there?")
+    log = page.get_by_role("log")
+    expect(log).to_contain_text('weather({"of": "<b>Paris</b>"})')
+    page.get_by_label("Result of weather").fill("<i>sunny</i>")
+    page.get_by_label("Result of tide").fill("low")
+    with page.expect_request("**/v1/chat/completions") as sent:
+        page.get_by_role("button", name="Send results").click()
+    messages = json.loads(sent.value.post_data)["messages"]
+    assert [m["role"] for m in messages] == ["user", "assistant", "tool", "tool"]
+    assert [m["tool_call_id"] for m in messages[2:]] == [c["id"] for c in messages[1]["tool_calls"]]
+    expect(log).to_contain_text("The tools said: low")
+    assert log.locator("b:not(.figures b), i").count() == 0
+
+
+@pytest.mark.parametrize("written", ["a schema alone", "a response format"])
+def test_an_answer_follows_a_schema(tab, written):
+    schema = {"type": "object", "properties": {"city": {"type": "string"}, "river": {"type": "string"}}}
+    whole = {"type": "json_schema", "json_schema": {"name": "answer", "schema": schema}}
+    page = tab.open("try/acme-voice")
+    page.get_by_text("System prompt, tools").click()
+    box = page.get_by_label("Structured output (JSON)")
+    box.fill(json.dumps(schema if written == "a schema alone" else whole))
+    with page.expect_request("**/v1/chat/completions") as sent:
+        send(page, "Where?")
+    assert json.loads(sent.value.post_data)["response_format"] == whole
+    expect(page.get_by_role("log")).to_contain_text('{"city": "x", "river": "x"}')
+
+
 def test_four_adapters_are_compared(tab):
     page = tab.open("compare")
     for name in ("local-precise", "local-creative", "local", "acme-voice"):
@@ -107,24 +151,31 @@ def test_terms_are_accepted_before_the_first_use_and_recorded(tab, gateway):
     assert ("notice.accept", "adapter acme-terms") in {(e.action, e.subject) for e in gateway.audited()}
 
 
-def test_markup_stays_text_everywhere(new_tab, gateway):
-    """Names, titles, models, answers, provider errors and links: a dialog or an outside request would fail the test."""
+def test_terms_for_every_door_are_accepted_before_a_draft_is_tried_too(new_tab, gateway):
     tab = new_tab(gateway, refusals=True)
-    page = tab.open("models")
-    expect(page.locator('[data-name="markup"]')).to_contain_text("<img src=x onerror=alert(1)><b>bold</b>")
-    page = tab.open("try/markup")
-    send(page, "<img src=x onerror=alert(2)><script>alert(3)</script>")
-    expect(page.get_by_role("log")).to_contain_text("<script>alert(1)</script> at <i>here</i>")
-    send(page, "fail")
-    expect(page.get_by_role("alert")).to_contain_text("<img src=x onerror=alert(1)> the key was refused")
-    assert page.locator("main img, main script, main b:not(.figures b), main i").count() == 0
-    page = tab.open("edit/markup")
-    expect(page.get_by_role("heading", level=1)).to_contain_text("<b>bold</b>")
-    assert page.locator("main img, main script, main i").count() == 0
-    page.goto(f"{tab.url}/#/models")
-    page.goto(f"{tab.url}/#/share/eyJ0aXRsZSI6IjxpbWcgc3JjPXggb25lcnJvcj1hbGVydCgxKT4iLCJfX3Byb3RvX18iOnsieCI6MX19")
-    expect(page.get_by_label("The document as text")).to_have_value(__import__("re").compile("<img src=x"))
-    assert page.locator("main img").count() == 0
+    page = tab.open("edit/acme-strict")
+    complete(page)
+    ask(page, "Hello")
+    dialog = page.get_by_role("dialog")
+    expect(dialog).to_contain_text("<img src=x onerror=alert(1)> Be quiet.")
+    dialog.get_by_role("button", name="Not now").click()
+    expect(page.get_by_role("alert")).to_contain_text("not accepted")
+    page.get_by_role("button", name="Send", exact=True).click()
+    dialog.get_by_role("button", name="Accept").click()
+    expect(page.get_by_role("log")).to_contain_text("voice-3 at south")
+    page = tab.open("try/acme-strict")  # the same words are accepted once
+    send(page, "Again")
+    expect(page.get_by_role("log")).to_contain_text("voice-3 at south, volume None: Again")
+
+
+def test_the_gateways_own_terms_come_first(new_tab, serve):
+    served = serve(no_auth=True, stage="dev", server={"notice": {"text": "For tests.", "required": True}})
+    page = new_tab(served, refusals=True).open("try/acme-voice")
+    send(page, "Hello")
+    expect(page.get_by_role("dialog")).to_contain_text("Before you use this gateway")
+    page.get_by_role("button", name="Accept").click()
+    expect(page.get_by_role("log")).to_contain_text("voice-1 at north")
+    assert ("notice.accept", "this gateway") in {(e.action, e.subject) for e in served.audited()}
 
 
 def test_the_mapping_helper_proposes_and_shows_what_is_read(tab):
@@ -134,29 +185,3 @@ def test_the_mapping_helper_proposes_and_shows_what_is_read(tab):
     page.get_by_label("What it answered").fill('{\n"a": }')
     page.get_by_role("button", name="Propose a mapping").click()
     expect(page.get_by_text("line 2, column 6")).to_be_visible()
-
-
-def test_usage_is_drawn_and_a_key_is_shown_once(tab):
-    page = tab.open("try/acme-voice")
-    send(page, "Hello")
-    page.locator(".figures").wait_for()
-    page = tab.open("usage")
-    expect(page.get_by_role("img", name="Requests")).to_be_visible()
-    expect(page.get_by_role("cell", name="acme-voice").first).to_be_visible()
-    page = tab.open("keys")
-    page.get_by_role("button", name="New key").click()
-    page.get_by_label("Name", exact=True).fill("a program")
-    page.get_by_role("button", name="Create").click()
-    expect(page.locator("#new-key")).to_contain_text("drg_")
-    page.get_by_role("button", name="Close").click()
-    expect(page.get_by_role("row", name="a program")).to_contain_text("active")
-    page.get_by_role("button", name="Revoke a program").click()
-    page.get_by_role("button", name="Revoke", exact=True).click()
-    expect(page.get_by_role("row", name="a program")).to_contain_text("revoked")
-
-
-def test_what_failed_to_load_is_shown_with_its_reason(tab):
-    page = tab.open("models")
-    expect(page.locator('[data-name="broken"]')).to_contain_text("connection.nowhere")
-    expect(page.locator('[data-name="broken"]')).to_contain_text("cannot be called")
-    expect(page.locator(".models > li").last).to_contain_text("Custom")

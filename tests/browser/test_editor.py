@@ -68,7 +68,7 @@ def test_a_third_party_plugin_gets_a_complete_form(tab):
     assert options[1:] == ["calm", "lively"]
     expect(row(page, "inference.volume")).to_contain_text("how loud the answer is")
     expect(row(page, "inference.volume")).to_contain_text("0 to 11")
-    expect(row(page, "connection.compress")).to_contain_text("Default: true")
+    expect(row(page, "connection.compress")).to_contain_text("default: yes")
     row(page, "connection.auth.kind").get_by_role("combobox").select_option("token")
     row(page, "connection.auth.scope").get_by_role("textbox").fill("speak")
     row(page, "connection.headers").get_by_role("button", name="Add").click()

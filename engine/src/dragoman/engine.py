@@ -19,7 +19,6 @@ import orjson
 
 from dragoman import batches
 from dragoman.adapters import Adapters
-from dragoman.agents import AgentDocument, Agents
 from dragoman.asked import Asked, AskedTexts, Wanted, refuse_other_operation, to_embed, to_rerank
 from dragoman.batches import TQ, Progress
 from dragoman.calls import ChatStream, Observe, Plan, Q, generate, redact_error
@@ -61,6 +60,7 @@ from dragoman.snapshot import Snapshot
 from dragoman.transport.pool import TransportPool
 
 if TYPE_CHECKING:
+    from dragoman.agents import AgentDocument, Agents
     from dragoman.inspection import CheckStep
     from dragoman.langchain.agents import Agent
     from dragoman.listing import Listed
@@ -137,7 +137,6 @@ class Engine:
         self.settings = settings or Settings()
         self.adapters = Adapters(self)
         self.prompts = Prompts(self)
-        self.agents = Agents(self)
         self.policy = Policy(self.settings.stage, self.settings.policy)
         self._audit = audit
         self._loading = threading.RLock()
@@ -422,8 +421,9 @@ class Engine:
             DocumentError: The document does not hold.
         """
         # The face stands above the engine, which knows it by name alone, as it knows a provider's factory.
-        make: Callable[..., Agent] = import_module(AGENT_FACE).Agent
-        return make(self, agent, caller=caller, observe=observe)
+        face = import_module(AGENT_FACE)
+        made: Agent = face.Agent(self, agent, caller=caller, around=face.observed_by(observe))
+        return made
 
     async def resolve(
         self,
@@ -537,6 +537,13 @@ class Engine:
         return (await self._store()).redact
 
     # --- what there is -------------------------------------------------------------------------------------------
+
+    @functools.cached_property
+    def agents(self) -> Agents:
+        """The deployment's agents, as documents."""
+        from dragoman.agents import Agents
+
+        return Agents(self)
 
     @property
     def plugins(self) -> Plugins:
@@ -748,8 +755,8 @@ class Engine:
             before, saved = self._snapshot, self._saved
             if before is None or before.revision != revision or reread:
                 files = self._read_files(view, before.files if before else None)
-            elif before.saved is saved:
-                return before
+            elif (before.saved.adapters, before.saved.configurations) == (saved.adapters, saved.configurations):
+                return before  # other kinds are no part of a catalogue
             else:
                 files = before.files
             self._snapshot = Snapshot(revision, files, saved)

@@ -67,7 +67,7 @@ class ListedModel:
         kind: What it is, in the provider's words: ``model``, ``inference profile``, ``endpoint``.
         operations: What it does; empty = the list does not say.
         can_invoke: Whether it can be called from here; ``None`` = the list does not say.
-        why_not: The reason where it cannot, and what to do.
+        why_not: The reason where it cannot, or may not be callable, and what to do.
         adapter: Members of an adapter document, laid over the document that the list was asked with; ``model`` is
             ``id`` unless they say otherwise.
         detail: What else the list says, as JSON: lifecycle, modalities, regions.

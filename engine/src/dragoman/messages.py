@@ -269,8 +269,11 @@ def tool_choice_from(value: ToolChoiceLike | None) -> ToolChoice | None:
 
 
 _MESSAGE_MEMBERS = frozenset(
-    {"role", "content", "name", "tool_calls", "tool_call_id", "refusal", "reasoning_content", "is_error"}
-)
+    {
+        "role", "content", "name", "tool_calls", "tool_call_id", "refusal", "reasoning_content", "thinking_blocks",
+        "is_error",
+    }
+)  # fmt: skip
 
 
 _TEXT_ROLES = ("user", "assistant", "system", "developer")
@@ -303,12 +306,29 @@ def _message(raw: Any, index: int) -> Message:
         return Message("tool", (ToolResult(call_id, allowed, bool(raw.get("is_error")), _optional(raw, "name", path)),))
     thinking, refusal = _optional(raw, "reasoning_content", path), _optional(raw, "refusal", path)
     thought: tuple[Part, ...] = (Reasoning(thinking),) if thinking else ()
+    if raw.get("thinking_blocks"):
+        thought = _thinking_blocks(raw["thinking_blocks"], f"{path}.thinking_blocks")
     refused: tuple[Part, ...] = (Refusal(refusal),) if refusal else ()
     calls: tuple[Part, ...] = _tool_calls(raw["tool_calls"], path) if raw.get("tool_calls") else ()
     parts = thought + content + refused + calls
     if not parts and role != "assistant":
         _refuse(f"{path}.content", "is missing")
     return Message(role, parts, _optional(raw, "name", path))
+
+
+def _thinking_blocks(raw: Any, path: str) -> tuple[Part, ...]:
+    """Read signed and sealed reasoning, in the shape in which several gateways carry it (LiteLLM's docs, 2026-10)."""
+    if not isinstance(raw, list | tuple):
+        _refuse(path, f"is {type(raw).__name__}; a list of blocks is expected")
+    return tuple(_thinking_block(_mapping(block, f"{path}[{i}]"), f"{path}[{i}]") for i, block in enumerate(raw))
+
+
+def _thinking_block(block: Mapping[str, Any], path: str) -> Reasoning:
+    if block.get("type") == "redacted_thinking":
+        return Reasoning(redacted=_member(block, "data", path))
+    if block.get("type") != "thinking":
+        _refuse(f"{path}.type", f"is {block.get('type')!r}; thinking or redacted_thinking is expected")
+    return Reasoning(_optional(block, "thinking", path) or "", _optional(block, "signature", path))
 
 
 def _content(raw: Any, path: str) -> tuple[Part, ...]:

@@ -9,7 +9,6 @@ from collections.abc import AsyncGenerator, Coroutine, Iterator, Mapping, Sequen
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
-from dragoman.agents import AgentDocument, AgentEvent, AgentResult
 from dragoman.engine import DryRun, Engine
 from dragoman.events import EmbedResponse, Event, RerankResponse, Response
 from dragoman.messages import MessagesLike, ToolChoiceLike, ToolLike
@@ -19,6 +18,7 @@ from dragoman.resolve import AdapterLike, Resolved
 from dragoman.templates import Values
 
 if TYPE_CHECKING:
+    from dragoman.agents import AgentDocument, AgentEvent, AgentResult
     from dragoman.langchain.agents import Agent
 
 T = TypeVar("T")

@@ -3,7 +3,7 @@
 import pytest
 from dragoman import Engine, Settings
 from dragoman.agents import agent_from
-from dragoman.errors import DocumentError, MessageError
+from dragoman.errors import DocumentError, DocumentNotFoundError
 
 WEATHER = """
 description: Knows the weather.
@@ -53,7 +53,7 @@ async def test_an_agent_is_named_as_its_file_and_knows_what_it_needs(engine):
     assert agent.override == {"inference": {"configuration": "precise", "temperature": 0.0}}
     assert list(agent.secrets()) == [("tools.1.http.auth.secret", "WEATHER_KEY")]
     assert (agent.limits.max_steps, agent.limits.timeout_s) == (5, 600)
-    assert agent_from(agent.as_document(), "agent") == agent
+    assert agent_from(agent.as_document()) == agent
 
 
 async def test_a_change_of_the_file_counts_at_once(engine, folder):
@@ -63,11 +63,11 @@ async def test_a_change_of_the_file_counts_at_once(engine, folder):
 
 
 async def test_what_is_not_there_names_what_is(engine):
-    with pytest.raises(MessageError, match=r"there is no agent 'tides'.*there are: weather"):
+    with pytest.raises(DocumentNotFoundError, match=r"there is no agent 'tides'.*there are: weather"):
         await engine.agents.get("tides")
     async with Engine(Settings()) as other:
         assert (await other.agents.list()).agents == []
-        with pytest.raises(MessageError, match="their folder is not set"):
+        with pytest.raises(DocumentNotFoundError, match="their folder is not set"):
             await other.agents.get("weather")
 
 
@@ -87,7 +87,7 @@ async def test_a_file_that_holds_no_agent_is_listed_beside_the_others(engine, fo
     ("document", "path", "said"),
     [
         ({"colour": "red"}, "colour", "is not a member here"),
-        ({"name": "Weather!"}, "name", "is no name"),
+        ({"name": "Weather!"}, "name", "is not a plain name"),
         ({"instruction": "{{ a | b }}"}, "instruction", "stand around the name of a variable alone"),
         ({"inference": {"temperature": -1}}, "inference.temperature", "greater than or equal to 0"),
         ({"adapter": 7}, "adapter", "valid"),
@@ -123,7 +123,7 @@ async def test_a_file_that_holds_no_agent_is_listed_beside_the_others(engine, fo
 )
 def test_what_does_not_hold_is_named_with_its_path(document, path, said):
     with pytest.raises(DocumentError) as caught:
-        agent_from(document, "agent weather")
+        agent_from(document)
     problems = {problem.path: str(problem) for problem in caught.value.problems}
     assert path in problems
     assert said in problems[path]
@@ -131,5 +131,14 @@ def test_what_does_not_hold_is_named_with_its_path(document, path, said):
 
 def test_all_problems_are_told_at_once():
     with pytest.raises(DocumentError) as caught:
-        agent_from({"colour": 1, "limits": {"max_steps": 0}, "tools": [function(method="x")]}, "agent weather")
+        agent_from({"colour": 1, "limits": {"max_steps": 0}, "tools": [function(method="x")]})
     assert {p.path for p in caught.value.problems} == {"colour", "limits.max_steps", "tools.0.http.method"}
+
+
+def test_settings_are_read_in_both_spellings_and_shown_in_one():
+    agent = agent_from({"inference": {"topP": 0.5}, "adapter": {"base": "a", "inference": {"maxTokens": 7}}})
+    assert agent.as_document() == {
+        "inference": {"top_p": 0.5}, "adapter": {"base": "a", "inference": {"max_tokens": 7}},
+    }  # fmt: skip
+    with pytest.raises(DocumentError, match=r"inference\.top_p: is given twice"):
+        agent_from({"inference": {"topP": 0.5, "top_p": 0.4}})

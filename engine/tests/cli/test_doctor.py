@@ -15,8 +15,11 @@ class ListingProvider(Provider):
             ModelList("models", [
                 ListedModel("big/one", "Big one", operations=("chat",), can_invoke=True, adapter={"title": "Big one"}),
                 ListedModel("old", operations=("embed",), can_invoke=False, why_not="it is retired"),
+                ListedModel("ageing", operations=("chat",), why_not="it ends soon"),
             ]),
             ModelList("profiles", failure=PermissionDeniedError("may not be listed", hint="allow it")),
+            ModelList("routers", failure=PermissionDeniedError("may not be listed", hint="allow it")),
+            ModelList("others", failure=PermissionDeniedError("nor these")),
         ]
 
 class SilentProvider(Provider):
@@ -95,15 +98,21 @@ def test_each_row_says_whether_it_can_be_called_and_a_failure_stands_beside(run,
     assert rows[1:] == [
         ["listing", "big/one", "model", "chat", "yes"],
         ["listing", "old", "model", "embed", "no: it is retired"],
+        ["listing", "ageing", "model", "chat", "not known: it ends soon"],
     ]
-    assert done.err == ("not listed: profiles of listing by the connection of listed: may not be listed (allow it)\n")
+    assert done.err.splitlines() == [  # what several sources say alike is said once
+        "not listed: profiles, routers of listing by the connection of listed: may not be listed (allow it)",
+        "not listed: others of listing by the connection of listed: nor these",
+    ]
 
 
 def test_models_as_json_and_without_those_that_cannot_be_called(run, listing):
     lists = run("models", "-a", "listed", "--json", "--invokable").json["lists"]
     assert [(one["source"], [row["id"] for row in one["models"]]) for one in lists] == [
-        ("models", ["big/one"]),
+        ("models", ["big/one", "ageing"]),
         ("profiles", []),
+        ("routers", []),
+        ("others", []),
     ]
     assert lists[1]["failure"]["code"] == "permission_denied"
     assert lists[0]["adapters"] == ["listed"]
@@ -119,6 +128,7 @@ def test_a_row_becomes_an_adapter_that_can_be_used(run, listing):
     done = run("models", "--provider", "listing", "--write-adapter", "big/one")
     assert (done.code, done.err) == (0, "")
     (listing / "adapters" / "one.yaml").write_text(done.out, encoding="utf-8")
+    assert run("adapters", "validate", "one").code == 0
     shown = run("adapters", "show", "one", "--json")
     assert shown.code == 0
     written = json.loads(shown.out)
@@ -134,7 +144,7 @@ def test_a_row_that_cannot_be_called_is_written_with_a_note(run, listing):
 def test_a_row_that_no_list_has(run, listing):
     done = run("models", "--provider", "listing", "--write-adapter", "new")
     assert (done.code, done.out) == (1, "")
-    assert done.err == "error: no list has 'new' (there are: big/one, old)\n"
+    assert done.err == "error: no list has 'new' (there are: ageing, big/one, old)\n"
 
 
 def test_a_provider_that_nobody_brings(run):

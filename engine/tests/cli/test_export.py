@@ -72,6 +72,20 @@ def test_yaml_and_json_say_the_same(run, whole):
     assert {value["kind"]: value for value in printed["items"]} == objects(run("export", "kubernetes"))
 
 
+def test_agents_and_prompts_go_along_with_the_secrets_that_they_need(run, whole):
+    endpoint = "{url: 'https://a.example', auth: {kind: bearer, secret: TOOL_KEY}}"
+    agent = f"tools: [{{function: {{name: f}}, http: {endpoint}}}]"
+    for folder, text in (("prompts", "variants: {a: {text: Hi}}"), ("agents", agent)):
+        (whole / folder).mkdir()
+        (whole / folder / "one.yaml").write_text(text)
+    done = run("export", "kubernetes")
+    written = objects(done)["ConfigMap"]["data"].values()
+    assert "variants: {a: {text: Hi}}" in written
+    assert any("TOOL_KEY" in text for text in written)
+    assert "TOOL_KEY" in variables(done)
+    assert "agents need dragoman[agents] in the image" in done.err
+
+
 def test_what_refers_to_a_name_finds_it(run, whole):
     found = objects(run("export", "kubernetes", "--name", "models", "--namespace", "llm"))
     spec = found["Deployment"]["spec"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import datetime as dt
 import json
 import subprocess
 import sys
@@ -10,7 +11,9 @@ from urllib.parse import unquote
 
 import pytest
 from dragoman import Engine, Settings
+from dragoman.errors import DocumentError
 from dragoman.testing.upstream import Reply, Upstream
+from dragoman_aws.inspection.requesting import request_access, states_of
 
 from .edge import Admitted, error, event, event_stream, query_error
 
@@ -368,11 +371,76 @@ async def test_keys_that_aws_does_not_know(engine, aws, monkeypatch):
     assert (step.name, step.detail["error"]["code"]) == ("call", "authentication")
 
 
+async def test_a_model_with_no_profile_says_what_else_there_is(engine, aws):
+    aws.types, aws.profiles = ["PROVISIONED"], {}
+    step = await last_of(engine, document(aws.edge))
+    assert step.hint.startswith("buy provisioned throughput, or choose a model with a profile")
+
+
+async def test_profiles_that_may_not_be_listed_are_those_of_the_facts(engine, aws):
+    aws.types = ["PROVISIONED"]
+    aws.edge.route("GET", r"/inference-profiles", denied("bedrock:ListInferenceProfiles"))
+    step = await last_of(engine, document(aws.edge))
+    assert f"us.{MODEL}" in step.hint
+
+
+async def test_a_profile_that_may_not_be_looked_at_is_asked_about_by_the_facts(engine, aws):
+    aws.edge.route("GET", r"/inference-profiles/.+", denied("bedrock:GetInferenceProfile"))
+    steps = await steps_of(engine, document(aws.edge, PROFILE))
+    assert steps["inference profile"].state == "skipped"
+    assert steps["model access"].message == "granted in us-east-1, us-east-2, us-west-2"
+
+
+async def test_a_prompt_has_no_state_to_look_at(engine, aws):
+    steps = await steps_of(engine, document(aws.edge, f"arn:aws:bedrock:us-east-1:{ACCOUNT}:prompt/PROMPT12345:1"))
+    assert (steps["prompt"].state, steps["call"].state) == ("skipped", "ok")
+
+
+async def test_a_router_that_may_not_be_looked_at_is_called_all_the_same(engine, aws):
+    aws.edge.route("GET", r"/prompt-routers/.+", denied("bedrock:GetPromptRouter"))
+    steps = await steps_of(engine, document(aws.edge, f"arn:aws:bedrock:us-east-1:{ACCOUNT}:prompt-router/abc"))
+    assert (steps["prompt router"].state, steps["call"].state) == ("skipped", "ok")
+
+
+@pytest.mark.parametrize(
+    ("profiles", "hint"),
+    [({}, "buy provisioned throughput"), ({PROFILE: ["us-east-1"]}, f"use the profile {PROFILE}")],
+)
+async def test_on_demand_that_only_the_call_refuses(engine, aws, profiles, hint):
+    aws.profiles = profiles
+    text = f"Invocation of model ID {MODEL} with on-demand throughput isn't supported."
+    aws.edge.route("POST", r"/model/[^/]+/converse-stream", error("ValidationException", text, 400))
+    step = await last_of(engine, document(aws.edge))
+    assert (step.name, hint in step.hint) == ("call", True)
+
+
+async def test_a_model_that_only_the_call_does_not_find(engine, aws):
+    missing = error("ResourceNotFoundException", "The model is marked as Legacy", 404)
+    aws.edge.route("POST", r"/model/[^/]+/converse-stream", missing)
+    step = await last_of(engine, document(aws.edge))
+    assert (step.name, "connection.region" in step.hint) == ("call", True)
+
+
+async def test_a_refusal_without_an_action_has_the_hint_of_its_own(engine, aws):
+    refusal = error("AccessDeniedException", "You don't have access to the model with the specified model ID.", 403)
+    aws.edge.route("POST", r"/model/[^/]+/converse-stream", refusal)
+    step = await last_of(engine, document(aws.edge))
+    assert (step.name, step.detail["error"]["code"]) == ("call", "permission_denied")
+    assert "the policy to add" not in (step.hint or "")
+
+
 @pytest.mark.parametrize(
     ("arn", "path", "answer", "said"),
     [
         ("provisioned-model/abcdefghijkl", r"/provisioned-model-throughput/.+", {"status": "Creating"}, "is Creating"),
         ("imported-model/abcdefghijkl", r"/imported-models/.+", None, "there is no imported model"),
+        (
+            "custom-model-deployment/abcdefghijkl",
+            r"/model-customization/custom-model-deployments/.+",
+            {"status": "Failed"},
+            "is Failed",
+        ),
+        ("custom-model/a/abcdefghijkl", r"/custom-models/.+", {"modelStatus": "Creating"}, "is Creating"),
         ("prompt-router/abc", r"/prompt-routers/.+", None, "there is no prompt router"),
     ],
 )
@@ -435,6 +503,32 @@ async def test_the_command_shows_access_in_every_region(commands, offers):
     assert rows[1][1:] == ["us-west-2", "missing", "access is not granted: its terms are not accepted"]
 
 
+async def test_access_is_seen_and_requested_in_python(engine, aws, offers):
+    resolved = await engine.resolve(document(aws.edge, PROFILE))
+    target, context = resolved.target, engine.context_of(resolved)
+    states = await states_of(target, context)
+    missing = [(state["model"], state["region"]) for state in states if state["usable"] is False]
+    assert missing == [(MODEL, "us-west-2")]
+    assert await request_access(target, context, missing) == [
+        f"{MODEL} in us-west-2: requested; AWS may take some minutes"
+    ]
+    assert all(state["usable"] for state in await states_of(target, context))
+
+
+async def test_a_model_without_an_offer_says_where_to_ask(engine, aws):
+    aws.access["us-east-1"] = {"entitlementAvailability": "NOT_AVAILABLE"}
+    aws.edge.route("GET", r"/list-foundation-model-agreement-offers/.+", Reply.json({"modelId": MODEL, "offers": []}))
+    resolved = await engine.resolve(document(aws.edge))
+    [line] = await request_access(resolved.target, engine.context_of(resolved), [(MODEL, "us-east-1")])
+    assert "there is no offer to accept" in line
+
+
+async def test_access_of_another_provider_is_refused(engine, sagemaker):
+    resolved = await engine.resolve(at(sagemaker))
+    with pytest.raises(DocumentError, match="sagemaker has no access to models to be granted"):
+        await states_of(resolved.target, engine.context_of(resolved))
+
+
 async def test_it_requests_what_is_missing_only_after_a_confirmation(commands, offers):
     refused = await asyncio.to_thread(commands.run, "claude", "--request", stdin="n\n")
     assert (refused.returncode, offers) == (1, [])
@@ -472,6 +566,62 @@ async def test_lists_say_what_can_be_called_and_a_source_that_may_not_be_read_st
     written = listed.adapter_for(rows[PROFILE], "claude")
     assert (written["model"], written["base_model"]) == (PROFILE, MODEL)
     assert (await engine.resolve(written)).target.connection.control_endpoint_url == aws.edge.url
+
+
+async def test_what_has_a_state_says_so_in_its_row(engine, aws):
+    arn = f"arn:aws:bedrock:us-east-1:{ACCOUNT}"
+    rows = {
+        "/custom-models": {"modelSummaries": [{"modelArn": f"{arn}:custom-model/a/b", "modelName": "c"}]},
+        "/model-customization/custom-model-deployments": {
+            "modelDeploymentSummaries": [
+                {"customModelDeploymentArn": f"{arn}:custom-model-deployment/d", "status": "Creating"}
+            ]
+        },
+        "/imported-models": {"modelSummaries": [{"modelArn": f"{arn}:imported-model/i", "modelName": "i"}]},
+        "/provisioned-model-throughputs": {
+            "provisionedModelSummaries": [
+                {
+                    "provisionedModelArn": f"{arn}:provisioned-model/p",
+                    "foundationModelArn": arn_in("us-east-1"),
+                    "status": "Failed",
+                }
+            ]
+        },
+    }
+    for path, answer in rows.items():
+        aws.edge.route("GET", path, Reply.json(answer))
+    (listed,) = await engine.models([document(aws.edge)])
+    said = {row.id.rpartition(":")[2]: (row.can_invoke, row.why_not) for one in listed.lists for row in one.models}
+    assert said["custom-model/a/b"] == (False, "it is called through provisioned throughput or a deployment of it")
+    assert said["custom-model-deployment/d"] == (False, "it is Creating")
+    assert said["imported-model/i"] == (True, None)
+    assert said["provisioned-model/p"] == (False, "it is Failed")
+
+
+DAY_S = 86_400
+
+
+@pytest.mark.parametrize(
+    ("ends_in_s", "can_invoke", "said"),
+    [
+        (-DAY_S, False, "its end of life was "),
+        (30 * DAY_S, None, "accounts that did not call it within 30 days are refused"),
+        (None, None, "it is a legacy model: "),
+    ],
+)
+async def test_a_model_near_or_past_its_end_says_so_and_so_do_its_profiles(engine, aws, ends_in_s, can_invoke, said):
+    lifecycle = {"status": "LEGACY"} if ends_in_s is None else {"status": "LEGACY", "endOfLifeTime": _at(ends_in_s)}
+    row = {**aws.model(), "modelLifecycle": lifecycle}
+    aws.edge.route("GET", "/foundation-models", Reply.json({"modelSummaries": [row]}))
+    (listed,) = await engine.models([document(aws.edge)])
+    rows = {found.id: found for source in listed.lists for found in source.models}
+    for name in (MODEL, PROFILE):
+        assert rows[name].can_invoke is can_invoke
+        assert said in rows[name].why_not
+
+
+def _at(seconds):
+    return (dt.datetime.now(dt.UTC) + dt.timedelta(seconds=seconds)).isoformat()
 
 
 # --- SageMaker ---------------------------------------------------------------------------------------------------
@@ -530,6 +680,38 @@ async def test_an_endpoint_that_is_not_there_names_the_others(engine, sagemaker)
     step = await last_of(engine, at(sagemaker))
     assert step.message == "there is no endpoint llama in us-east-1"
     assert "there are: mistral" in step.hint
+
+
+async def test_an_endpoint_that_may_not_be_looked_at_is_called_all_the_same(engine, sagemaker):
+    text = f"User: {ME} is not authorized to perform: sagemaker:DescribeEndpoint on resource: arn:aws:sagemaker:x"
+    sagemaker.answers["DescribeEndpoint"] = refused(text, "AccessDeniedException")
+    steps = await steps_of(engine, at(sagemaker))
+    assert (steps["endpoint"].state, steps["call"].state) == ("skipped", "ok")
+    assert "allow sagemaker:DescribeEndpoint" in steps["endpoint"].hint
+
+
+async def test_an_endpoint_that_is_not_there_and_others_that_may_not_be_listed(engine, sagemaker):
+    sagemaker.answers["DescribeEndpoint"] = refused("Could not find endpoint")
+    sagemaker.answers["ListEndpoints"] = refused("no", "AccessDeniedException")
+    step = await last_of(engine, at(sagemaker))
+    assert step.hint == "check the adapter's model and connection.region"
+
+
+@pytest.mark.parametrize(
+    ("answer", "state", "said"),
+    [
+        (None, "failed", "there is no inference component ic in us-east-1"),
+        ("denied", "skipped", "its state could not be asked: the identity may not"),
+        ("Failed", "failed", "the inference component ic is Failed"),
+        ("InService", "ok", "ic is InService"),
+    ],
+)
+async def test_a_component_in_every_state(engine, sagemaker, answer, state, said):
+    found = {"InferenceComponentName": "ic", "EndpointName": "llama", "InferenceComponentStatus": answer}
+    others = {None: refused("Could not find"), "denied": refused("no", "AccessDeniedException")}
+    sagemaker.answers["DescribeInferenceComponent"] = others.get(answer) or Reply.json(found)
+    step = (await steps_of(engine, at(sagemaker, inference_component="ic")))["inference component"]
+    assert (step.state, step.message) == (state, said)
 
 
 async def test_a_component_of_another_endpoint(engine, sagemaker):

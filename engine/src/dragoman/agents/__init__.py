@@ -7,7 +7,7 @@ Here is what an agent is, and how a tool over HTTP is called; nothing of this ne
 from dragoman.agents.document import AgentDocument, AgentLimits, AgentTool, Function, agent_from
 from dragoman.agents.endpoint import Endpoint
 from dragoman.agents.entry_points import TOOL_GROUP, load_tool, offered_tools
-from dragoman.agents.folder import AgentList, Agents
+from dragoman.agents.library import AGENT, AgentList, Agents, FoundAgent, Whose
 from dragoman.agents.results import (
     AgentEvent,
     AgentFinished,
@@ -21,7 +21,7 @@ from dragoman.agents.results import (
 )
 
 __all__ = [
-    "TOOL_GROUP", "AgentDocument", "AgentEvent", "AgentFinished", "AgentLimits", "AgentList", "AgentResult",
-    "AgentStep", "AgentTool", "Agents", "Endpoint", "Function", "StepStarted", "ToolFinished", "ToolStarted", "ToolUse",
-    "agent_from", "load_tool", "offered_tools", "summed",
+    "AGENT", "TOOL_GROUP", "AgentDocument", "AgentEvent", "AgentFinished", "AgentLimits", "AgentList", "AgentResult",
+    "AgentStep", "AgentTool", "Agents", "Endpoint", "FoundAgent", "Function", "StepStarted", "ToolFinished",
+    "ToolStarted", "ToolUse", "Whose", "agent_from", "load_tool", "offered_tools", "summed",
 ]  # fmt: skip

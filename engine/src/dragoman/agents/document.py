@@ -12,6 +12,7 @@ from pydantic import Field, ValidationError, field_validator, model_validator
 from dragoman.adapter import NAME_PATTERN, Inference, check_document, problems_of
 from dragoman.agents.endpoint import Endpoint, Part
 from dragoman.errors import DocumentError, Problem
+from dragoman.spelling import in_one_spelling
 from dragoman.templates import check_template, variables_of
 
 DEFAULT_MAX_STEPS = 10
@@ -122,24 +123,36 @@ class AgentDocument(Part):
             if tool.http is not None and tool.http.auth is not None:
                 yield f"tools.{number}.http.auth.secret", tool.http.auth.secret
 
+    @property
+    def tool_names(self) -> tuple[str, ...]:
+        """The names of its tools; of an installed one, that of its entry point."""
+        return tuple(tool.entry_point or (tool.function.name if tool.function else "") for tool in self.tools)
+
     def as_document(self) -> dict[str, Any]:
         """Return its JSON form: what was said, and nothing that was not."""
         return self.model_dump(mode="json", exclude_unset=True, by_alias=True)
 
 
-def agent_from(document: Mapping[str, Any], subject: str) -> AgentDocument:
+def agent_from(document: Mapping[str, Any], name: str | None = None) -> AgentDocument:
     """Return an agent from its document.
 
     Args:
         document: In its JSON form.
-        subject: What errors call it: ``agent weather``.
+        name: Under which it is kept; ``None``: it is saved nowhere, and named as it says.
 
     Raises:
         DocumentError: It does not hold; every problem with its path.
     """
-    name = document.get("name")
-    if name is not None and not (isinstance(name, str) and NAME_PATTERN.match(name)):
-        raise DocumentError(subject, [Problem("name", "is no name", "small letters, digits and . _ -")])
+    said = document.get("name", name)
+    subject = f"agent {name or '(unsaved)'}"
+    if name is not None and said != name:
+        problem = Problem("name", "is not the file's name, or that under which it is saved", f"{name}; or leave it out")
+        raise DocumentError(subject, [problem])
+    if said is not None and not (isinstance(said, str) and NAME_PATTERN.match(said)):
+        raise DocumentError(subject, [Problem("name", "is not a plain name", "small letters, digits and . _ -")])
+    document = in_one_spelling(document if name is None else {"name": name, **document}, subject)
+    if isinstance(adapter := document.get("adapter"), Mapping):
+        document["adapter"] = in_one_spelling(adapter, subject)
     try:
         agent = AgentDocument.model_validate(document)
     except ValidationError as error:

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 #: What the model is told of the body of an answer outside 2xx.
 MAX_ERROR_CHARS = 2_000
 
+_ACCEPTED = "application/json, text/*;q=0.9, */*;q=0.1"
 _QUERY_METHODS = ("GET", "DELETE")
 _TEXT_TYPES = re.compile(r"text/.*|application/(.*\+)?(json|xml|yaml|javascript)|application/x-ndjson|")
 _CHARSET = re.compile(r"charset=\"?([A-Za-z0-9._-]+)", re.IGNORECASE)
@@ -93,7 +94,9 @@ def encode(endpoint: Endpoint, arguments: Arguments) -> WireRequest:
     """
     url = PLACEHOLDER.sub(lambda found: _in_path(found[1], arguments[found[1]]), endpoint.url)
     rest = {name: value for name, value in arguments.items() if name not in endpoint.placeholders}
-    headers = {"Accept": "application/json, text/*;q=0.9, */*;q=0.1", **endpoint.headers}
+    headers = dict(endpoint.headers)
+    if not any(name.lower() == "accept" for name in headers):
+        headers["Accept"] = _ACCEPTED
     if endpoint.method not in _QUERY_METHODS:
         return WireRequest(endpoint.method, url, {**headers, "Content-Type": "application/json"}, orjson.dumps(rest))
     pairs = [pair for name, value in rest.items() for pair in _in_query(name, value)]

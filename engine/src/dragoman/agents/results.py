@@ -88,6 +88,24 @@ class AgentResult:
         """Every call of a tool, in order."""
         return tuple(use for step in self.steps for use in step.tools)
 
+    def as_object(self) -> dict[str, Any]:
+        """Return the JSON form, without the conversation; the cost is a decimal text."""
+        usage = {name: value for name, value in self.usage._asdict().items() if name != "detail"}
+        return {
+            "agent": self.agent,
+            "text": self.text,
+            "refusal": self.messages[-1].refusal or None,
+            "finish_reason": self.finish_reason,
+            "steps": [step.as_dict() for step in self.steps],
+            "usage": usage,
+            "cost": self.cost,
+            "currency": self.currency,
+            "adapter": self.adapter,
+            "provider": self.provider,
+            "model": self.model,
+            "reports": [report._asdict() for report in self.reports],
+        }
+
 
 # --- what happens on the way -----------------------------------------------------------------------------------------
 

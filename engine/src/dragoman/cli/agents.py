@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -62,8 +62,13 @@ def list_agents(invocation: Invocation, /, as_json: bool) -> None:
 
 def _row(agent: AgentDocument) -> tuple[str, ...]:
     adapter = agent.adapter if isinstance(agent.adapter, str) else "(its own)" if agent.adapter else "-"
-    tools = ", ".join(tool.entry_point or (tool.function.name if tool.function else "") for tool in agent.tools)
-    return agent.name or "-", adapter, tools or "-", ", ".join(agent.variables) or "-", agent.description or "-"
+    return (
+        agent.name or "-",
+        adapter,
+        ", ".join(agent.tool_names) or "-",
+        ", ".join(agent.variables) or "-",
+        agent.description or "-",
+    )
 
 
 @agents.command("show", epilog="\b\nExamples:\n  dragoman agents show weather")
@@ -126,7 +131,7 @@ def run(
     finally:
         watch.end_line()
     if as_json:
-        write_json(_object(result))
+        write_json(result.as_object())
         return
     for report in result.reports:
         note(report.message)
@@ -175,21 +180,3 @@ def _ended(use: ToolUse) -> str:
 def _short(text: str) -> str:
     line = " ".join(text.split())
     return line if len(line) <= MAX_SHOWN_CHARS else f"{line[:MAX_SHOWN_CHARS]}…"
-
-
-def _object(result: AgentResult) -> dict[str, Any]:
-    from dragoman.cli.answers import usage_object
-
-    return {
-        "agent": result.agent,
-        "text": result.text,
-        "finish_reason": result.finish_reason,
-        "steps": [step.as_dict() for step in result.steps],
-        "usage": usage_object(result.usage),
-        "cost": result.cost,
-        "currency": result.currency,
-        "adapter": result.adapter,
-        "provider": result.provider,
-        "model": result.model,
-        **({"reports": [report._asdict() for report in result.reports]} if result.reports else {}),
-    }

@@ -200,6 +200,8 @@ def _find_files(settings: Settings, found: _Found) -> None:
     for setting, folder in (
         ("adapters_directory", settings.adapters_folder),
         ("inference_directory", settings.inference_folder),
+        ("prompts_directory", settings.prompts_folder),
+        ("agents_directory", settings.agents_folder),
     ):
         if folder is not None and folder.is_dir():
             found.files.update(_documents(settings.root, setting, folder, found))
@@ -251,6 +253,12 @@ async def _find_secrets(engine: Engine, found: _Found) -> None:
             found.distributions.add(owners.get(resolved.target.provider, ""))
         for secret in named:
             _take_variable(found, secret, f"the adapter {name}")
+    agents = (await engine.agents.list()).agents
+    for agent in agents:
+        for _, secret in agent.secrets():
+            _take_variable(found, secret, f"the agent {agent.name}")
+    if agents:
+        found.notes.append("agents need dragoman[agents] in the image, and the packages that offer their tools")
     _find_sources(engine.settings, found)
     if url_secret := engine.settings.store.url_secret:
         _take_variable(found, url_secret, "store.url_secret")

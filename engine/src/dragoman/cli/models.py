@@ -134,12 +134,22 @@ def _print(lists: Sequence[tuple[Listed, ModelList]], invokable: bool) -> None:
         table(("PROVIDER", "MODEL", "WHAT", "FOR", "CALLABLE"), rows)
     elif not any(found.failure for _, found in lists):
         write_line("Nothing is listed.")
+    for line in _failures(lists):
+        error_line(line)
+
+
+def _failures(lists: Sequence[tuple[Listed, ModelList]]) -> Iterator[str]:
+    """Yield a line for each reason of a connection; sources that say the same share it."""
+    sources: dict[tuple[int, str], tuple[Listed, list[str]]] = {}
     for one, found in lists:
         if found.failure:
-            by = f" by the connection of {', '.join(one.adapters)}" if one.adapters else ""
-            error_line(f"not listed: {found.source} of {one.provider}{by}: {found.failure}")
+            sources.setdefault((id(one), str(found.failure)), (one, []))[1].append(found.source)
+    for (_, reason), (one, names) in sources.items():
+        by = f" by the connection of {', '.join(one.adapters)}" if one.adapters else ""
+        yield f"not listed: {', '.join(names)} of {one.provider}{by}: {reason}"
 
 
 def _cells(one: Listed, found: ModelList, row: ListedModel) -> tuple[str, ...]:
-    callable_ = {True: "yes", False: f"no: {row.why_not or 'the list does not say why'}", None: "not known"}
+    unknown = f"not known: {row.why_not}" if row.why_not else "not known"
+    callable_ = {True: "yes", False: f"no: {row.why_not or 'the list does not say why'}", None: unknown}
     return one.provider, row.id, row.kind, ", ".join(row.operations) or "-", callable_[row.can_invoke]

@@ -10,7 +10,7 @@ import click
 from dragoman.cli.failures import EXIT_FAILED
 from dragoman.cli.group import CommandGroup
 from dragoman.cli.invocation import Invocation
-from dragoman.cli.options import global_options, json_option, pass_invocation
+from dragoman.cli.options import global_options, json_option, pass_invocation, values_of, var_option
 from dragoman.cli.output import error_line, table, write_json, write_line
 
 if TYPE_CHECKING:
@@ -35,7 +35,6 @@ def prompts() -> None:
     """List, show, render, run, compare and publish prompts."""
 
 
-_var = click.option("--var", "pairs", metavar="NAME=VALUE", multiple=True, help="The value of a variable.")
 _variant = click.option("--variant", metavar="NAME", help="Which variant; else the default one.")
 _adapter = click.option("-a", "--adapter", metavar="NAME", help="Ask this adapter instead of the variant's.")
 
@@ -55,16 +54,6 @@ _version = click.option(
     callback=_asked_version,
     help="A published version, draft or latest.",
 )
-
-
-def _values(pairs: Sequence[str]) -> dict[str, str]:
-    values = {}
-    for pair in pairs:
-        name, found, value = pair.partition("=")
-        if not found or not name:
-            raise click.BadParameter("NAME=VALUE is expected", param_hint="'--var'")
-        values[name.strip()] = value
-    return values
 
 
 @prompts.command("list", epilog="\b\nExamples:\n  dragoman prompts list\n  dragoman prompts list --json")
@@ -115,7 +104,7 @@ def show(invocation: Invocation, /, name: str, version: VersionLike | None) -> N
 
 @prompts.command("render", epilog="\b\nExamples:\n  dragoman prompts render greeting --var name=Maria")
 @click.argument("name")
-@_var
+@var_option
 @_variant
 @_version
 @global_options
@@ -130,7 +119,7 @@ def render(
     version: VersionLike | None,
 ) -> None:
     """Show what would be asked, and ask nobody."""
-    values = _values(pairs)
+    values = values_of(pairs)
 
     async def work(engine: Engine) -> Rendered:
         from dragoman.prompts import render
@@ -142,7 +131,7 @@ def render(
 
 @prompts.command("run", epilog="\b\nExamples:\n  dragoman prompts run greeting --var name=Maria -a my-model")
 @click.argument("name")
-@_var
+@var_option
 @_variant
 @_version
 @_adapter
@@ -161,7 +150,7 @@ def run(
     as_json: bool,
 ) -> None:
     """Ask with a prompt, and print the answer."""
-    values = _values(pairs)
+    values = values_of(pairs)
 
     async def work(engine: Engine) -> Comparison:
         from dragoman.prompting import PromptAsked, measure
@@ -179,7 +168,7 @@ def run(
 
 @prompts.command("compare", epilog="\b\nExamples:\n  dragoman prompts compare greeting --var name=Maria --json")
 @click.argument("name")
-@_var
+@var_option
 @_version
 @_adapter
 @json_option
@@ -201,7 +190,7 @@ def compare(
 
     A value goes to the variants that have its variable. The exit code is 1 where a variant has no answer.
     """
-    values = _values(pairs)
+    values = values_of(pairs)
     found = invocation.run(lambda engine: engine.compare(name, values, version=version, adapter=adapter))
     if as_json:
         write_json({"variants": [one.as_object() for one in found]})

@@ -90,7 +90,9 @@ def usage(invocation: Invocation, /, **given: Any) -> None:
     if as_json:
         write_json({"since": since.isoformat(), "until": until.isoformat() if until else None, **report.as_dict()})
     elif as_csv:
-        _print_csv(report)
+        from dragoman.server.state.ledger.usage_csv import usage_csv
+
+        write(usage_csv(report))
     else:
         _print_table(report)
 
@@ -142,25 +144,3 @@ def _figures(group: UsageGroup) -> list[str]:
         str(group.unpriced),
         *(f"{seconds:.2f}" if seconds is not None else "-" for seconds in map(group.percentile_s, (0.5, 0.95))),
     ]
-
-
-def _print_csv(report: UsageReport) -> None:
-    import csv
-    import io
-
-    text = io.StringIO()
-    columns = [name for name in report.total.as_dict() if name != "costs"]
-    rows = csv.writer(text, lineterminator="\n")
-    rows.writerow([*report.by, *columns, "currency", "cost"])
-    for group in report.groups:
-        shown = group.as_dict()
-        # Figures stand on the first line of a group alone, so that a column can be summed.
-        for number, (currency, cost) in enumerate(shown["costs"].items() or [("", "")]):
-            figures = [shown[name] if number == 0 else "" for name in columns]
-            rows.writerow([*(_safe(group.key[name] or "") for name in report.by), *figures, currency, cost])
-    write(text.getvalue())
-
-
-def _safe(text: str) -> str:
-    """Return the text so that no spreadsheet takes it for a formula."""
-    return f"'{text}" if text.startswith(("=", "+", "-", "@", "\t")) else text

@@ -11,7 +11,7 @@ def untraced() -> Iterator[None]:
     """Send no trace of what runs inside.
 
     The driver's own calls start none. A class that calls further LangChain objects inside would: they look at
-    ``LANGSMITH_TRACING`` and send prompts to ``LANGSMITH_ENDPOINT``.
+    ``LANGSMITH_TRACING`` and send prompts to ``LANGSMITH_ENDPOINT``. So would an agent.
     """
     from langsmith import tracing_context
 

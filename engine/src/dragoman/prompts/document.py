@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import pairwise
@@ -17,6 +18,8 @@ from dragoman.templates import Values, check_template, check_values, filled, fil
 #: Of one prompt, with the values in it.
 MAX_RENDERED_CHARS = 1_000_000
 MAX_VARIANTS = 3
+
+_VARIANT_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 
 #: How a version is asked for: by its number, or what the document says now, or the newest number.
 VersionWord = Literal["draft", "latest"]
@@ -138,6 +141,16 @@ class Prompt(_Part):
     )
     default_variant: str | None = Field(None, description="absent = the first one")
     variants: dict[str, Variant] = Field(min_length=1, max_length=MAX_VARIANTS)
+
+    @field_validator("variants")
+    @classmethod
+    def _named(cls, variants: dict[str, Variant]) -> dict[str, Variant]:
+        for name in variants:
+            if not _VARIANT_NAME.fullmatch(name):
+                raise ValueError(
+                    "a variant's name begins with a letter or digit and has at most 100 of them, _, - and ."
+                )
+        return variants
 
     @model_validator(mode="after")
     def _default_is_there(self) -> Prompt:

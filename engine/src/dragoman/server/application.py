@@ -10,13 +10,13 @@ import orjson
 
 from dragoman.engine import Engine, PrivilegedChange
 from dragoman.errors import DragomanError
-from dragoman.merge import dotted
 from dragoman.plugins import Plugins
+from dragoman.server.auditing import override_entry
 from dragoman.server.authentication import Authenticator, KeysAndTokens, Loopback
 from dragoman.server.exchange import JSON, Receive, Scope, Send
 from dragoman.server.gateway import Gateway
 from dragoman.server.logs import RequestLog
-from dragoman.server.state import AuditEntry, State
+from dragoman.server.state import State
 from dragoman.server.tokens import Tokens
 from dragoman.server.tracing import Tracing
 from dragoman.settings import Settings
@@ -149,19 +149,7 @@ class Application:
     async def _audit(self, change: PrivilegedChange) -> None:
         if self.state is None:
             return
-        entry = AuditEntry(
-            actor=change.caller.name,
-            action="call.override",
-            subject=f"adapter {change.adapter or '(unsaved)'}",
-            paths=tuple(f"{dotted(c.path)}={_shown(c.after)}" for c in change.changes),
-            key_id=change.caller.key_id,
-        )
-        await self.state.audit.append(entry)
-
-
-def _shown(value: object) -> str:
-    text = orjson.dumps(value, default=str).decode()
-    return text if len(text) <= 200 else f"{text[:199]}…"
+        await self.state.audit.append(override_entry(change, self.engine.plugins))
 
 
 async def _answer(send: Send, status: int, body: object) -> None:

@@ -81,7 +81,7 @@ class Call:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._exchange.when_gone(None)
+        self._exchange.when_gone(None, self.part)
         if error is None:
             return
         if not isinstance(error, Exception) and self.usage is None and self._attempts:
@@ -124,7 +124,7 @@ class Call:
         """From here on, cancel the call as soon as its client goes away. The body must have been read."""
         task = asyncio.current_task()
         if task is not None:
-            self._exchange.when_gone(functools.partial(self._leave, task))
+            self._exchange.when_gone(functools.partial(self._leave, task), self.part)
 
     def _leave(self, task: asyncio.Task[object]) -> None:
         self._is_gone = True
@@ -163,7 +163,7 @@ class Call:
         if self._is_booked:
             return
         self._is_booked = True
-        self._exchange.when_gone(None)
+        self._exchange.when_gone(None, self.part)
         exchange, resolved, caller = self._exchange, self.resolved, self._caller
         exchange.error_code = error_code
         usage = self.usage() if self.usage is not None else NO_USAGE
@@ -179,7 +179,7 @@ class Call:
             status=status,
             key_id=caller.key_id,
             project=caller.project,
-            adapter=resolved.name if resolved else exchange.adapter,
+            adapter=resolved.name if resolved else None,
             adapter_digest=resolved.digest if resolved else None,
             upstream=resolved.upstream if resolved else None,
             provider=target.provider if target else None,

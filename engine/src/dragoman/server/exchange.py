@@ -99,9 +99,9 @@ class Exchange:
     """
 
     __slots__ = (
-        "_connection", "_receive", "_send", "adapter", "bodies", "bytes_in", "bytes_out", "caller", "client",
-        "error_code", "extra_headers", "headers", "held", "held_bytes", "method", "path", "request_id", "scope",
-        "started", "started_at", "status", "trace_id",
+        "_connection", "_parts_told", "_receive", "_send", "adapter", "bodies", "bytes_in", "bytes_out", "caller",
+        "client", "error_code", "extra_headers", "headers", "held", "held_bytes", "method", "path", "request_id",
+        "scope", "started", "started_at", "status", "trace_id",
     )  # fmt: skip
 
     def __init__(self, scope: Scope, receive: Receive, send: Send, request_id: str, held: HeldBytes) -> None:
@@ -127,6 +127,7 @@ class Exchange:
         self.extra_headers: list[Header] = []
         self.trace_id: str | None = None
         self.bodies: Bodies | None = None
+        self._parts_told: dict[str, Callable[[], None]] | None = None
 
     # --- the request ---------------------------------------------------------------------------------------------
 
@@ -180,9 +181,21 @@ class Exchange:
             raise Refusal(400, "invalid_json", "the body must be a JSON object")
         return value
 
-    def when_gone(self, tell: Callable[[], None] | None) -> None:
-        """Call this function if the client goes away from here on; ``None`` calls nothing any more."""
+    def when_gone(self, tell: Callable[[], None] | None, part: str | None = None) -> None:
+        """Call this function if the client goes away from here on; ``None`` calls nothing any more.
+
+        Where a request has several parts, each has a function of its own.
+        """
+        if part is not None:
+            others = {name: known for name, known in (self._parts_told or {}).items() if name != part}
+            self._parts_told = others if tell is None else {**others, part: tell}
+            tell = self._tell_parts if self._parts_told else None
         self._connection.when_gone(tell)
+
+    def _tell_parts(self) -> None:
+        told, self._parts_told = self._parts_told, None
+        for tell in (told or {}).values():
+            tell()
 
     # --- the answer ----------------------------------------------------------------------------------------------
 

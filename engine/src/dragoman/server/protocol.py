@@ -184,7 +184,7 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def _is_too_long(self, head_bytes: int) -> bool:
         """Return whether a head is, by its own bytes: a read may hold the end of one request and all of the next."""
-        own = len(self.url) + sum(len(name) + len(value) for name, value in self.headers)
+        own = len(self.url) + sum(len(name) + len(value) + 4 for name, value in self.headers)
         return max(own, head_bytes) > MAX_HEAD_BYTES
 
     def _refuse(self, status: int) -> None:

@@ -15,6 +15,7 @@ import orjson
 from dragoman.errors import (
     AdapterNotFoundError,
     AddressRefusedError,
+    AgentLimitError,
     AuthenticationError,
     CallTimeoutError,
     ConflictError,
@@ -127,6 +128,7 @@ _ROWS: tuple[tuple[type[DragomanError], _Row], ...] = (
     (DocumentError, _Row(400, "invalid_settings")),
     (DocumentNotFoundError, _Row(404, "not_found")),
     (MessageError, _Row(400, "invalid_messages")),
+    (AgentLimitError, _Row(504, "agent_limit")),
     (ConstraintError, _Row(400, "context_length_exceeded")),
     (
         AddressRefusedError,
@@ -204,6 +206,9 @@ _TYPES = {401: "authentication_error", 403: "permission_error", 429: "rate_limit
 
 #: What an end user may read, by code, else by status.
 _BY_CODE = {
+    "unknown_url": "There is nothing at this address.",
+    "not_saved": "This is not there, or not there any more.",
+    "unavailable": "This cannot be done just now. Please try again in a moment.",
     "context_length_exceeded": "The conversation is too long for this model. Shorten it or start a new one.",
     "content_filter": "The request was refused by the content filter. Please put it differently.",
 }
@@ -212,7 +217,10 @@ _BY_STATUS = {
     401: "You are not signed in.",
     403: "You may not do this.",
     404: "This model is not there, or you may not use it.",
+    405: "This cannot be done here.",
     408: "The request took too long to arrive.",
+    409: "This clashes with something that is there already.",
+    412: "Somebody else changed this meanwhile. Please look at it again.",
     413: "The request is too large.",
     429: "Too many requests just now. Please try again in a moment.",
     502: "The model did not answer as expected. Please try again.",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import gc
 import logging
 import socket
@@ -17,6 +18,7 @@ from dragoman.server.application import Application
 from dragoman.server.authentication import is_loopback
 from dragoman.server.logs import log_to_stderr
 from dragoman.server.protocol import BoundedProtocol
+from dragoman.server.state.database import require_installed
 from dragoman.settings import Settings
 
 #: Longer than the idle time of the load balancers in front (60 s at AWS's), so that they close first.
@@ -25,6 +27,9 @@ BACKLOG = 2048
 #: New objects between two looks of Python's garbage collector, and looks at the young between those at the older. An
 #: answered request leaves no cycles, so that there is little to find: at the default of 700, a look for each request.
 COLLECT_EVERY = (20_000, 20, 50)
+
+#: What is imported late, and should be missed early.
+_NEEDED = ("uvloop",) if sys.platform != "win32" else ()
 
 Say = Callable[[str], None]
 
@@ -39,7 +44,8 @@ def serve(settings: Settings, *, no_auth: bool, say: Say, debug: bool = False) -
         debug: Whether the engine's debug log is written.
 
     Raises:
-        SettingsError: ``no_auth`` with an address that others reach, or the address cannot be listened on.
+        SettingsError: A part of the extra ``server`` is missing, ``no_auth`` comes with an address that others reach,
+            or the address cannot be listened on.
         DragomanError: The database, the journal or another part of the settings cannot be used.
     """
     host = settings.server.host
@@ -48,6 +54,7 @@ def serve(settings: Settings, *, no_auth: bool, say: Say, debug: bool = False) -
             hint = "create a key with `dragoman keys create`, or leave --host out"
             raise SettingsError(f"--no-auth serves this machine alone, and {host} is reached by others", hint=hint)
         settings = settings.model_copy(update={"stage": "dev"})
+    require_installed("server", *_NEEDED, *(["jwt"] if settings.server.issuers else []))
     application = Application(settings, no_auth=no_auth, requests_to=sys.stderr.buffer)
     log_to_stderr(application.redact, debug=debug)
     logging.getLogger("uvicorn.error").addFilter(lambda record: application.failure is None)  # we raise it instead
@@ -146,5 +153,7 @@ def _listen(host: str, port: int) -> socket.socket:
         listening.set_inheritable(True)
     except OSError as error:
         reason = error.strerror or str(error)
-        raise SettingsError(f"cannot listen on {host}:{port}: {reason}", hint="choose another --port") from None
+        is_the_port = error.errno in (errno.EADDRINUSE, errno.EACCES)
+        hint = "choose another --port" if is_the_port else "choose another --host: an address of this machine"
+        raise SettingsError(f"cannot listen on {host}:{port}: {reason}", hint=hint) from None
     return listening

@@ -73,6 +73,13 @@ class Scripted(Session):
             name, _, rest = word.partition(":")
             if name == "!think":
                 yield ReasoningDelta(rest)
+            elif name == "!sign":
+                yield ReasoningDelta("", rest)
+            elif name == "!seal":
+                yield ReasoningDelta("", None, rest)
+            elif name == "!thought":
+                thought = [p for m in request.messages for p in m.parts if type(p).__name__ == "Reasoning"]
+                yield TextDelta(json.dumps([[p.text, p.signature, p.redacted] for p in thought]))
             elif name == "!refuse":
                 yield RefusalDelta("I would rather not.")
                 reason = "refusal"
@@ -198,14 +205,18 @@ class Served:
         assert not self._thread.is_alive()
 
     def check_rows(self):
-        """Hold the ledger to one row for each call that a known caller made, whatever the test was about."""
+        """Hold the ledger to one row for each call that a known caller made, whatever the test was about.
+
+        A call that begins nowhere because it could not be booked (503, unavailable) has none.
+        """
         database = self.application.state.database
         if not database.is_sqlite or not self.checks_rows:
             return
         with contextlib.closing(sqlite3.connect(database.place)) as opened:
             booked = [call_id for (call_id,) in opened.execute("SELECT call_id FROM dragoman_calls")]
         lines = [json.loads(line) for line in self.requests.getvalue().splitlines()]
-        asked = [line["request_id"] for line in lines if line["principal"] and CALL.fullmatch(line["path"])]
+        called = [line for line in lines if line["principal"] and CALL.fullmatch(line["path"])]
+        asked = [line["request_id"] for line in called if line["error_code"] != "unavailable"]
         inner = {line["request_id"] for line in lines if line["path"].startswith("/api/")}  # which may make several
         assert sorted(booked) == sorted([*asked, *(one for one in booked if one.partition(".")[0] in inner)])
 

@@ -33,6 +33,32 @@ def test_a_file_that_the_browser_has_is_not_sent_again(client):
     assert (again.status_code, again.content) == (304, b"")
 
 
+def test_a_browser_that_takes_it_gets_the_files_compressed(client):
+    plain = client.get("/page/style.css", headers={"accept-encoding": "identity"})
+    packed = client.get("/page/style.css", headers={"accept-encoding": "br, gzip"})
+    assert packed.headers["content-encoding"] == "gzip"
+    assert packed.headers["vary"] == "accept-encoding"
+    assert packed.text == plain.text
+    assert int(packed.headers["content-length"]) < len(plain.content) / 2
+    assert packed.headers["etag"] != plain.headers["etag"]
+    again = client.get("/page/style.css", headers={"if-none-match": packed.headers["etag"]})
+    assert again.status_code == 304
+    assert "content-encoding" not in client.get("/page/style.css", headers={"accept-encoding": "gzip;q=0"}).headers
+
+
+def test_what_a_form_is_made_of_is_sent_compressed_and_once(serve):
+    gateway = serve(stage="dev")
+    with gateway.client(gateway.key("developer", "developer")) as client:
+        first = client.get("/api/workbench/form")
+        assert first.headers["content-encoding"] == "gzip"
+        assert first.json()["locks"]["connection"] == "may be changed by role admin only"
+        again = client.get("/api/workbench/form", headers={"if-none-match": first.headers["etag"]})
+        assert (again.status_code, again.content) == (304, b"")
+    with gateway.client(gateway.key("user", "user")) as client:  # another role has other locks
+        other = client.get("/api/workbench/form", headers={"if-none-match": first.headers["etag"]})
+        assert other.status_code == 200
+
+
 @pytest.mark.parametrize(
     "path", ["/page/../gateway.py", "/page/%2e%2e/gateway.py", "/page//etc/passwd", "/page/", "/page/none.js"]
 )
@@ -65,3 +91,21 @@ def test_every_file_that_a_module_imports_is_there():
     for name in names:
         for found in re.findall(r'"/page/([\w.]+)"', (folder / name).read_text()):
             assert found in names, f"{name} names {found}"
+
+
+def test_what_a_view_imports_is_asked_for_at_once():
+    import re
+
+    folder = resources.files("dragoman.server") / "page"
+    shell = (folder / "app.js").read_text()
+    needs = dict(re.findall(r'^  "(\w+\.js)": \[(.*)\],$', shell, re.MULTILINE))
+    at_once = {"app.js", "api.js", "dom.js"}
+
+    def imported(name, seen):
+        for found in re.findall(r'from "/page/([\w.]+)"', (folder / name).read_text()):
+            if found not in seen | at_once:
+                seen |= {found} | imported(found, seen | {found})
+        return seen
+
+    for view in set(re.findall(r'\["\w+", "[\w ]+", "(\w+\.js)"', shell)):
+        assert imported(view, set()) == set(re.findall(r"\w+\.js", needs.get(view, ""))), view

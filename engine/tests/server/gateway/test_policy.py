@@ -35,6 +35,31 @@ def test_an_administrator_tries_another_model(gateway, admin):
     assert (entry.actor, entry.action, entry.outcome) == ("boss", "call.override", "done")
     assert entry.paths == ('model="m-9"',)
     assert entry.key_id
+    assert entry.request_id == answer.headers["x-request-id"]
+
+
+def test_the_model_under_another_name_is_written_down_too(gateway, admin):
+    assert ask(gateway, admin, {"model_kwargs": {"model_id": "m-9", "x": 1}}).status_code == 200
+    (entry,) = gateway.audited()[:1]
+    assert entry.paths == ('model_kwargs.model_id="m-9"',)
+
+
+def test_no_secret_gets_into_the_audit_log(serve, tmp_path):
+    (tmp_path / "secrets.json").write_text('{"SCRIPTED_KEY": "known-canary-1"}')
+    gateway = serve(stage="dev", secrets={"sources": [{"kind": "file", "path": str(tmp_path / "secrets.json")}]})
+    key = gateway.key("boss", "admin")
+    secrets = {"model": "known-canary-1", "endpoint_kwargs": {"headers": {"x-key": "unknown-canary-2", "n": 7}}}
+    assert ask(gateway, key, secrets).status_code == 200
+    assert ask(gateway, gateway.key(), {**secrets, "title": "known-canary-1"}).status_code == 403
+    with gateway.client(key) as client:
+        client.post("/api/reload")
+        saved = {"document": {"base": "model"}, "reason": "because of known-canary-1"}
+        assert client.put("/api/adapters/new", json=saved, headers={"if-none-match": "*"}).status_code == 201
+        shown = client.get("/api/audit").text
+    assert "canary" not in shown
+    assert '"model=\\"***\\""' in shown
+    assert "endpoint_kwargs.headers.n=7" in shown
+    assert "endpoint_kwargs.headers.x-key=sha256:" in shown
 
 
 def test_a_change_is_written_down_once(gateway, admin):

@@ -119,8 +119,8 @@ def test_with_keys_it_says_how_to_get_in_and_lets_nobody_in_before(command, fold
     ("arguments", "why"),
     [
         (["--no-auth", "--host", "0.0.0.0"], "serves this machine alone"),  # noqa: S104
-        (["--host", "192.0.2.77"], "cannot listen on 192.0.2.77"),
-        (["--host", "no.such.host.invalid"], "cannot listen on no.such.host.invalid"),
+        (["--host", "192.0.2.77"], "choose another --host"),
+        (["--host", "no.such.host.invalid"], "choose another --host"),
     ],
 )
 def test_what_cannot_be_served_is_one_clear_line(command, arguments, why):
@@ -135,7 +135,7 @@ def test_a_port_that_is_taken_is_one_clear_line(command):
     port = address(said).rpartition(":")[2]
     process, second = command("--no-auth", "--port", port)
     assert process.wait(PATIENCE_S) == 1
-    assert f"cannot listen on 127.0.0.1:{port}" in "".join(second)
+    assert f"cannot listen on 127.0.0.1:{port}: Address already in use (choose another --port)" in "".join(second)
 
 
 def test_a_state_folder_that_cannot_be_made_is_one_error_that_says_what_to_do(command, folder):
@@ -145,3 +145,29 @@ def test_a_state_folder_that_cannot_be_made_is_one_error_that_says_what_to_do(co
     (line,) = said
     assert line.startswith("error: the database's folder")
     assert "store.directory" in line
+
+
+@pytest.mark.parametrize(
+    ("missing", "settings", "extra"),
+    [
+        ("uvicorn", {}, "server"),
+        ("aiosqlite", {}, "server"),
+        ("uvloop", {}, "server"),
+        ("opentelemetry", {"DRAGOMAN_TELEMETRY__ENABLED": "true"}, "telemetry"),
+    ],
+)
+def test_a_missing_extra_is_one_line_that_says_what_to_install(folder, missing, settings, extra):
+    program = (
+        f"import sys; sys.modules[{missing!r}] = None; sys.argv[1:] = ['serve', '--port', '0', '--config', '.']\n"
+        "from dragoman.cli.main import main; sys.exit(main())"
+    )
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("DRAGOMAN_")} | settings
+    command = [sys.executable, "-c", program]
+    done = subprocess.run(
+        command, cwd=folder, env=environment, capture_output=True, text=True, timeout=PATIENCE_S, check=False
+    )
+    assert done.returncode == 1
+    (error,) = [line for line in done.stderr.splitlines() if line.startswith("error: ")]
+    assert "is not installed" in error
+    assert f"pip install 'dragoman[{extra}]'" in error
+    assert "Traceback" not in done.stderr

@@ -114,7 +114,7 @@ def test_without_the_driver_postgresql_says_what_to_install(tmp_path):
         "except Exception as error: print(type(error).__name__, error)"
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, cwd=tmp_path)
-    assert "SettingsError PostgreSQL needs a driver" in done.stdout
+    assert "SettingsError asyncpg, a part of dragoman[postgresql], is not installed" in done.stdout
     assert "pip install 'dragoman[postgresql]'" in done.stdout
 
 

@@ -183,7 +183,7 @@ async def names_hold(engine, name):
     return name in (await engine.catalog()).entries
 
 
-async def test_an_engine_follows_its_files(engine, attached, tmp_path, eventually):
+async def test_an_engine_follows_its_files(engine, attached, tmp_path, eventually, caplog):
     path = tmp_path / "adapters" / "mine.yaml"
 
     async def model_is(model):
@@ -198,6 +198,7 @@ async def test_an_engine_follows_its_files(engine, attached, tmp_path, eventuall
     path.write_text("provider: [")
     await eventually(has_failures)
     assert (await engine.catalog()).failures[0].kept
+    await eventually(lambda: ["mine" in r.getMessage() for r in caplog.records if r.levelname == "WARNING"] == [True])
     assert await model_of(engine, "mine") == "m4"
     replacement = tmp_path / "adapters" / ".new"
     replacement.write_text("provider: echo\nmodel: m9\n")

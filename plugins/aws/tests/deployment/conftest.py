@@ -283,7 +283,7 @@ Opened = Callable[[Deployment], Any]
 @pytest.fixture
 async def plane(engine: Engine, at: Json) -> AsyncIterator[ControlPlane]:
     """The edge's control planes, for the plain document's identity."""
-    async with await ControlPlane.of(engine, declared(**at)) as plane:
+    async with await ControlPlane.declared(engine, declared(**at)) as plane:
         yield plane
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +12,7 @@ import jsonschema
 import pytest
 import yaml
 from dragoman.errors import DocumentError
+from dragoman_aws import deployment
 from dragoman_aws.deployment.document import Deployment, deployment_schema, read_deployment
 from dragoman_aws.deployment.resources import resources_of
 
@@ -116,3 +119,10 @@ def test_the_docs_speak_of_every_member() -> None:
     assert {*re.findall(r"`(\w+)`", " ".join(rows)), "version"} == set(Deployment.model_fields)
     example = yaml.safe_load(re.findall(r"```yml\n(.*?)```", text, re.DOTALL)[0])
     assert read_deployment(example, "docs").name == "mistral-7b"
+
+
+def test_everything_is_in_one_place_with_a_word_about_it() -> None:
+    for name in deployment.__all__:
+        assert (getattr(deployment, name).__doc__ or "").strip(), name
+    heavy = "import sys, dragoman_aws.deployment; assert 'botocore' not in sys.modules"
+    subprocess.run([sys.executable, "-c", heavy], check=True)

@@ -268,4 +268,4 @@ async def test_a_secret_that_is_absent_stops_it_before_anything_is_made(control:
 
 async def test_no_region_is_an_error(engine: Engine) -> None:
     with pytest.raises(DragomanError, match="region"):
-        await ControlPlane.of(engine, declared(connection={"auth": {"kind": "aws_keys"}}))
+        await ControlPlane.declared(engine, declared(connection={"auth": {"kind": "aws_keys"}}))

@@ -175,6 +175,7 @@ CASES: dict[str, Case] = {
         (
             *pairs("bedrock:GetFoundationModel", *model(HAIKU, "us-east-1")),
             *pairs(("bedrock:ListInferenceProfiles", "bedrock:GetFoundationModelAvailability"), "*"),
+            *pairs(("servicequotas:ListServiceQuotas", "servicequotas:ListAWSDefaultServiceQuotas"), "*"),
         ),
         pairs(BOTH, *model(HAIKU, "us-east-1")),
     ),

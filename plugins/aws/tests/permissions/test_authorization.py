@@ -14,6 +14,8 @@ from .cases import CASES
 
 #: Newer than the reference that the tests have (SageMaker developer guide, "OpenAI-compatible endpoints", 2026-11).
 NEWER = {"sagemaker:CallWithBearerToken"}
+#: The reference names a resource, but who lists everything names none ("Prerequisites for prompt management").
+OF_EVERYTHING = {"bedrock:ListPrompts"}
 
 
 @cache
@@ -41,7 +43,8 @@ def unknown(document: dict[str, Any]) -> list[str]:
             types = privilege["resource_types"] if privilege else {}
             arns = [reference()[service]["resources"][kind]["arn"] for kind in types if kind]
             for resource in _each(statement["Resource"]):
-                holds = not arns if resource == "*" else any(pattern_of(arn).fullmatch(resource) for arn in arns)
+                is_open = not arns or action in OF_EVERYTHING
+                holds = is_open if resource == "*" else any(pattern_of(arn).fullmatch(resource) for arn in arns)
                 if privilege is None or not holds:
                     found.append(f"{action} on {resource}")
     return found

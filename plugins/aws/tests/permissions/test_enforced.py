@@ -2,8 +2,9 @@
 
 What it cannot enforce: it takes every model of a call for a foundation model of the caller's region, so that profiles
 and routers as resources, destination regions and the key bedrock:InferenceProfileArn are proved by simulation alone
-(`test_policies`); it asks for ``bedrock:Converse``, which AWS does not have, so that InvokeModel is called here; it has
-no SageMaker runtime.
+(`test_policies`); it asks for ``bedrock:Converse``, which AWS does not have, so that InvokeModel is called here; for
+GetPromptRouter, CreateInferenceProfile and CreateModelInvocationJob no resource but ``*`` satisfies it; it has no
+SageMaker runtime.
 """
 
 from __future__ import annotations
@@ -62,6 +63,21 @@ CALLS = {
         lambda: grant(PROMPT, account=ACCOUNT, uses=["manage"], base_model=MODEL),
         "bedrock-agent",
         lambda client: client.list_prompts(),
+    ),
+    "list routers": (
+        lambda: grant(MODEL, region=REGION, account=ACCOUNT, uses=["list"]),
+        "bedrock",
+        lambda client: client.list_prompt_routers(),
+    ),
+    "list provisioned models": (
+        lambda: grant(MODEL, region=REGION, account=ACCOUNT, uses=["list"]),
+        "bedrock",
+        lambda client: client.list_provisioned_model_throughputs(),
+    ),
+    "list batches": (
+        lambda: grant(MODEL, region=REGION, account=ACCOUNT, uses=["batch"]),
+        "bedrock",
+        lambda client: client.list_model_invocation_jobs(),
     ),
     "read a secret": (
         lambda: grant_secrets(["allowed"], region=REGION, account=ACCOUNT),

@@ -9,6 +9,7 @@ from langchain_core.messages import AIMessage
 from pydantic import PrivateAttr
 
 from dragoman.agents import StepStarted
+from dragoman.calls import Observe
 from dragoman.errors import AgentLimitError, DragomanError
 from dragoman.events import ReasoningDelta, RefusalDelta, Response, TextDelta
 from dragoman.langchain.agents.run import Run
@@ -63,7 +64,15 @@ class AgentModel(ChatDragoman):
 
     async def _answer(self, asked: Asked) -> Response:
         run = self._run
-        said: dict[str, Any] = {"tools": asked.tools, "tool_choice": asked.tool_choice, "observe": run.observe}
+        async with run.around(run.steps, run.resolved) as (observe, answered):
+            response = await self._call(asked, observe)
+            if answered is not None:
+                answered(response)
+            return response
+
+    async def _call(self, asked: Asked, observe: Observe | None) -> Response:
+        run = self._run
+        said: dict[str, Any] = {"tools": asked.tools, "tool_choice": asked.tool_choice, "observe": observe}
         if not run.streams:
             return await run.engine.chat(run.resolved, asked.messages, **said)
         async with run.engine.stream(run.resolved, asked.messages, **said) as events:

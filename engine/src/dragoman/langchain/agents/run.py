@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from dragoman.agents import AgentEvent
 from dragoman.calls import Observe
@@ -12,6 +14,17 @@ from dragoman.events import Response
 from dragoman.resolve import Resolved
 
 Tell = Callable[[AgentEvent], None]
+
+
+class WatchedCall(NamedTuple):
+    """What is told of one call of the model: how it goes, and what it brought."""
+
+    observe: Observe | None = None
+    answered: Callable[[Response], None] | None = None
+
+
+#: Makes the context of one call of the model, of its number in the run and its adapter; what books calls stands there.
+Around = Callable[[int, Resolved], AbstractAsyncContextManager[WatchedCall]]
 
 
 @dataclass(slots=True)
@@ -23,7 +36,7 @@ class Run:
         resolved: The adapter of every call.
         max_steps: So many calls of the model are made at most.
         told: Takes what happens, as it happens; ``None``: nobody watches, and answers come whole.
-        observe: Told of each call of the model.
+        around: What stands around each call of the model.
         steps: How many calls of the model have begun.
         responses: What they brought, in their order.
     """
@@ -32,7 +45,7 @@ class Run:
     resolved: Resolved
     max_steps: int
     told: Tell | None = None
-    observe: Observe | None = None
+    around: Around = field(kw_only=True)
     steps: int = 0
     responses: list[Response] = field(default_factory=list)
 

@@ -10,16 +10,16 @@ from typing import Any
 from langchain.agents import create_agent
 from langchain_core.tools import BaseTool
 
-from dragoman.agents import AgentDocument, AgentResult, AgentStep, ToolUse, summed
-from dragoman.calls import Observe
+from dragoman.agents import AgentDocument, AgentResult, AgentStep, ToolUse, Whose, summed
 from dragoman.engine import Engine
 from dragoman.events import Response
 from dragoman.langchain.agents.middleware import ToolMiddleware
 from dragoman.langchain.agents.model import AgentModel
 from dragoman.langchain.agents.rights import resolved_for
-from dragoman.langchain.agents.run import Run, Tell
+from dragoman.langchain.agents.run import Around, Run, Tell
 from dragoman.langchain.agents.tools import sender, tools_of
 from dragoman.langchain.questions import messages_in
+from dragoman.langchain_driver.isolation import untraced
 from dragoman.langchain_driver.outgoing import left_out, messages_out
 from dragoman.messages import Message, Tool, ToolResult
 from dragoman.policy import Caller
@@ -29,7 +29,7 @@ from dragoman.resolve import Resolved
 #: Tools that one run calls at a time.
 MAX_TOOLS_AT_A_TIME = 8
 
-__all__ = ["Opened", "Tell", "open_agent"]
+__all__ = ["Around", "Opened", "Tell", "judge_agent", "open_agent"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +40,7 @@ class Opened:
     document: AgentDocument
     resolved: Resolved
     tools: Sequence[BaseTool]
-    observe: Observe | None
+    around: Around
 
     async def run(self, instruction: str | None, messages: Sequence[Message], tell: Tell | None) -> AgentResult:
         """Run it once.
@@ -51,7 +51,7 @@ class Opened:
             tell: Takes what happens, as it happens; ``None``: nobody watches.
         """
         document = self.document
-        run = Run(self.engine, self.resolved, document.limits.max_steps, tell, self.observe)
+        run = Run(self.engine, self.resolved, document.limits.max_steps, tell, around=self.around)
         around = ToolMiddleware(
             run,
             timeout_s=document.limits.tool_timeout_s,
@@ -67,7 +67,8 @@ class Opened:
         )
         asked = messages_out(messages, None)
         begin: Any = {"messages": asked}
-        state = await graph.ainvoke(begin, {"max_concurrency": MAX_TOOLS_AT_A_TIME})
+        with untraced():
+            state = await graph.ainvoke(begin, {"max_concurrency": MAX_TOOLS_AT_A_TIME})
         said = messages_in(state["messages"][len(asked) :])
         return self._result(run, messages, said)
 
@@ -92,12 +93,7 @@ class Opened:
 
 
 async def open_agent(
-    engine: Engine,
-    document: AgentDocument,
-    *,
-    caller: Caller | None,
-    is_callers: bool,
-    observe: Observe | None,
+    engine: Engine, document: AgentDocument, *, caller: Caller | None, whose: Whose, around: Around
 ) -> Opened:
     """Set an agent up.
 
@@ -105,21 +101,29 @@ async def open_agent(
         engine: Makes the calls.
         document: The agent's.
         caller: On whose behalf; ``None``: the embedding program's own.
-        is_callers: Whether the document is the caller's own; then its endpoints lead to the public internet and to
-            ``network.allowed_hosts``, and nowhere else.
-        observe: Told of each call of the model.
+        whose: Whose the document is; the endpoints of one that is not the deployment's lead to the public internet and
+            to ``network.allowed_hosts``, and nowhere else.
+        around: What stands around each call of the model.
 
     Raises:
         DragomanError: Something of it does not hold, is not there, or may not be used.
     """
-    resolved = await resolved_for(engine, document, caller, is_callers=is_callers)
+    opened = await judge_agent(engine, document, caller=caller, whose=whose, around=around)
     for _, name in document.secrets():
         await engine.secrets.get(name)
-    send = sender(await engine.transport(trusted=not is_callers), engine.secrets.get)
+    return opened
+
+
+async def judge_agent(
+    engine: Engine, document: AgentDocument, *, caller: Caller | None, whose: Whose, around: Around
+) -> Opened:
+    """Do as :func:`open_agent` does, but ask for no secret: one may be added before the first run."""
+    resolved = await resolved_for(engine, document, caller, whose)
+    send = sender(await engine.transport(trusted=whose == "deployment"), engine.secrets.get)
     subject = f"agent {document.name or '(unsaved)'}"
     timeout_s = document.limits.tool_timeout_s
     tools = await engine.run_blocking(tools_of, document.tools, send, timeout_s=timeout_s, subject=subject)
-    return Opened(engine, document, resolved, tools, observe)
+    return Opened(engine, document, resolved, tools, around)
 
 
 def _timeouts(document: AgentDocument) -> Iterator[tuple[str, float]]:

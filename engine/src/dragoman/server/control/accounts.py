@@ -9,6 +9,7 @@ from dragoman.server.control.routes import Answer, Asked, Route
 from dragoman.server.refusals import Refusal
 from dragoman.server.state import Key, UsageQuery
 from dragoman.server.state.ledger.usage import DIMENSIONS, TAG, is_dimension
+from dragoman.server.state.ledger.usage_csv import usage_csv
 
 
 async def _keys(asked: Asked) -> Answer:
@@ -34,7 +35,7 @@ async def _make_key(asked: Asked) -> Answer:
 
 
 async def _revoke_key(asked: Asked) -> Answer:
-    return Answer(_key(await asked.state.keys.revoke(asked.path["id"], by=asked.actor, reason=asked.text("reason"))))
+    return Answer(_key(await asked.state.keys.revoke(asked.path["id"], by=asked.actor, reason=asked.reason)))
 
 
 async def _usage(asked: Asked) -> Answer:
@@ -54,10 +55,15 @@ async def _usage(asked: Asked) -> Answer:
         until=_moment(asked.query.get("until"), "until"),
         only=only,
     )
+    shape = asked.query.get("format", "json")
+    if shape not in ("json", "csv"):
+        raise Refusal(422, "invalid_query", "format is json or csv", param="format")
     await asked.state.ledger.flush()
     kept_since = asked.state.retention.kept_since("ledger")
-    report = (await asked.state.ledger.usage(query)).as_dict()
-    return Answer({**report, "kept_since": kept_since.isoformat() if kept_since else None})
+    report = await asked.state.ledger.usage(query)
+    if shape == "csv":
+        return Answer(usage_csv(report), media_type=_CSV)
+    return Answer({**report.as_dict(), "kept_since": kept_since.isoformat() if kept_since else None})
 
 
 async def _audit(asked: Asked) -> Answer:
@@ -117,6 +123,7 @@ def _moment(text: str | None, name: str) -> dt.datetime | None:
         raise Refusal(422, "invalid_query", what, param=name) from None
 
 
+_CSV = "text/csv; charset=utf-8"
 #: What calls can be picked by, beside their time and their tags.
 _FILTERS = [name for name in DIMENSIONS if name != "day"]
 #: Where a call went: an endpoint's name or an ARN may stand there.
@@ -144,10 +151,12 @@ ROUTES = (
     Route("DELETE", "/api/keys/{id}", _revoke_key, "admin", "Revoke a key, for good."),
     Route(
         "GET", "/api/usage", _usage, "user", "What was used: of everybody for administrators, else your own.",
+        media_types=("application/json", "text/csv"),
         query={
             "by": f"what to group by, with commas: {', '.join(DIMENSIONS)}, {TAG}NAME",
             "since": "a moment",
             "until": "a moment",
+            "format": "json or csv",
             **dict.fromkeys(_FILTERS, "only calls with this value; tag:NAME likewise"),
         },
     ),

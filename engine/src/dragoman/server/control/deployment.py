@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from dragoman.errors import DragomanError
+from dragoman.errors import DragomanError, StateError
 from dragoman.server.control.routes import Answer, Asked, Route
 
 # Where somebody wrote a key in place of its name, the key must not be listed.
@@ -82,7 +82,13 @@ async def _health(asked: Asked) -> Answer:
 async def _reload(asked: Asked) -> Answer:
     catalog = await asked.engine.reload()
     failures = [{"where": failure.where, "reason": failure.reason} for failure in catalog.failures]
-    return Answer({"adapters": len(catalog.entries), "failures": failures})
+    problem = None
+    if asked.state.reloads is not None:
+        try:
+            await asked.state.reloads.announce()
+        except StateError as error:
+            problem = f"this process has, and the others could not be told: {error}"
+    return Answer({"adapters": len(catalog.entries), "failures": failures, "problem": problem})
 
 
 ROUTES = (
@@ -91,5 +97,5 @@ ROUTES = (
     Route("GET", "/api/plugins", _plugins, "admin", "List the plugins that loaded and those that failed."),
     Route("GET", "/api/secrets", _secrets, "admin", "List names of secrets and where they come from."),
     Route("GET", "/api/health", _health, "user", "Say how the gateway stands; administrators see each part."),
-    Route("POST", "/api/reload", _reload, "admin", "Read secrets, adapters and configurations anew."),
+    Route("POST", "/api/reload", _reload, "admin", "Let every process read secrets, adapters and configurations anew."),
 )

@@ -61,7 +61,10 @@ def _operation(route: Route) -> dict[str, Any]:
         "description": f"For role {route.role} and above.",
         "parameters": [*named, *asked, *(tags if route.writes else [])],
         "responses": {
-            str(route.status): {"description": "done", "content": {"application/json": {"schema": {"type": "object"}}}},
+            str(route.status): {
+                "description": "done",
+                "content": {name: {"schema": _schema_of(name)} for name in route.media_types},
+            },
             "default": {
                 "description": "refused",
                 "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Error"}}},
@@ -73,6 +76,10 @@ def _operation(route: Route) -> dict[str, Any]:
     if route.body is not None:
         operation["requestBody"] = {"required": True, "content": {"application/json": {"schema": route.body}}}
     return operation
+
+
+def _schema_of(media_type: str) -> dict[str, str]:
+    return {"type": "object" if media_type == "application/json" else "string"}
 
 
 def _parameter(name: str, place: str, meaning: str, *, required: bool = False) -> dict[str, Any]:

@@ -8,7 +8,7 @@ import re
 from collections.abc import Callable
 from functools import partial
 from importlib.metadata import version
-from urllib.parse import parse_qsl
+from urllib.parse import parse_qsl, unquote
 
 import orjson
 
@@ -30,6 +30,8 @@ from dragoman.server.static import takes_gzip
 
 MAX_BODY_BYTES = 2 * 1024 * 1024
 BODY_TIMEOUT_S = 30
+#: Stands for a slash inside a part of an address while it is taken apart; no address has this character by itself.
+_SLASH = "\ue000"
 #: Answers of the control API that are longer go compressed to clients that take it, such as the page's schemas.
 MIN_COMPRESSED_BYTES = 8 * 1024
 GZIP_LEVEL = 4
@@ -68,30 +70,32 @@ class ControlPlane:
             query=dict(parse_qsl(exchange.scope["query_string"].decode("latin-1"), max_num_fields=50)),
             body=await _body(exchange, route),
             call=partial(self._call, exchange, caller),
+            when_gone=exchange.when_gone,
             if_match=_header(exchange, b"if-match"),
             if_none_match=_header(exchange, b"if-none-match"),
         )
         try:
-            body, status, etag = await route.operation(asked)
+            body, status, etag, media_type = await route.operation(asked)
         except PolicyError as error:
             await audit_refusal(self._state, caller, error, action=route.action, request_id=exchange.request_id)
             raise
-        headers = [JSON, (b"cache-control", b"no-store"), *([(b"etag", etag.encode())] if etag else [])]
+        kind = JSON if media_type is None else (b"content-type", media_type.encode())
+        headers = [kind, (b"cache-control", b"no-store"), *([(b"etag", etag.encode())] if etag else [])]
         if etag is not None and exchange.method == "GET" and asked.if_none_match == etag:
             await exchange.answer(304, b"", headers)
             return
-        data = orjson.dumps(body, default=str)
+        data = orjson.dumps(body, default=str) if media_type is None else str(body).encode()
         if len(data) > MIN_COMPRESSED_BYTES and takes_gzip(exchange):
             data = await asyncio.to_thread(gzip.compress, data, GZIP_LEVEL)
             headers.append((b"content-encoding", b"gzip"))
         await exchange.answer(status, data, headers)
 
     def _find(self, exchange: Exchange) -> tuple[Route, dict[str, str]]:
-        is_known = False
+        is_known, path = False, _path(exchange)
         for pattern, route in self._patterns:
-            found = pattern.fullmatch(exchange.path)
+            found = pattern.fullmatch(path)
             if found is not None and route.method == exchange.method:
-                return route, found.groupdict()
+                return route, {name: part.replace(_SLASH, "/") for name, part in found.groupdict().items()}
             is_known = is_known or found is not None
         if is_known:
             raise Refusal(405, "method_not_allowed", f"{exchange.method} is not answered here")
@@ -108,6 +112,14 @@ async def _body(exchange: Exchange, route: Route) -> dict[str, object]:
     if route.body is None and announced == b"0" and b"transfer-encoding" not in exchange.headers:
         return {}
     return await exchange.json_object(MAX_BODY_BYTES, BODY_TIMEOUT_S)
+
+
+def _path(exchange: Exchange) -> str:
+    """Return the address's path, in which ``%2F`` is a slash of a name and parts nothing: aliases may hold some."""
+    raw: bytes = exchange.scope.get("raw_path") or b""
+    if b"%2f" not in raw.lower():
+        return exchange.path
+    return "/".join(unquote(part).replace("/", _SLASH) for part in raw.decode("ascii").split("/"))
 
 
 def _header(exchange: Exchange, name: bytes) -> str | None:

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import time
+from functools import partial
 from typing import Any
 
 from dragoman.catalog import Catalog
+from dragoman.constraints import estimate_input
 from dragoman.errors import AdapterNotFoundError, DocumentNotFoundError
-from dragoman.prompting import PromptAsked, each_variant, measure
+from dragoman.events import Usage
+from dragoman.messages import messages_from, tools_from
+from dragoman.prompting import PreparedPrompt, PromptAsked, each_variant, measure
 from dragoman.prompts import Prompt, Variant, VersionLike, as_version, render
+from dragoman.provider import ChatRequest
 from dragoman.server.control.routes import Answer, Asked, Route
 from dragoman.server.doors.chat_answer import chat_answer
 from dragoman.server.refusals import Refusal
@@ -33,6 +38,7 @@ async def _run(asked: Asked) -> Answer:
         prepared = await asked.engine.prepare_prompt(wanted)
         resolved = call.begin(prepared.resolved, is_saved=isinstance(wanted.adapter, str | None))
         rendered = prepared.rendered
+        call.sent = partial(_sent, prepared)
         response = await asked.engine.chat(
             resolved, rendered.messages, tools=rendered.tools, tool_choice=rendered.tool_choice, observe=call.observe
         )
@@ -71,6 +77,7 @@ async def _measured(asked: Asked, wanted: PromptAsked, part: str) -> dict[str, A
             call.watch_client()
             prepared = await asked.engine.prepare_prompt(wanted)
             call.begin(prepared.resolved, is_saved=isinstance(wanted.adapter, str | None))
+            call.sent = partial(_sent, prepared)
             found = await measure(asked.engine, variant, prepared, call.observe)
             call.usage, call.first_token_s = lambda: found.usage, found.first_token_s
             call.book(200)
@@ -79,6 +86,12 @@ async def _measured(asked: Asked, wanted: PromptAsked, part: str) -> dict[str, A
         return {"variant": variant, "error": refusal.as_object()}
     shown = found.as_object()
     return shown if asked.caller.role == "admin" else {**shown, "model": found.adapter}
+
+
+def _sent(prepared: PreparedPrompt) -> Usage:
+    resolved, rendered = prepared
+    request = ChatRequest(messages_from(rendered.messages), resolved.settings, tools_from(rendered.tools))
+    return estimate_input(request)
 
 
 # --- who may see and ask what ------------------------------------------------------------------------------------

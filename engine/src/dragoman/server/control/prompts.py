@@ -75,7 +75,7 @@ async def _publish(asked: Asked) -> Answer:
     await visible(asked, name, "draft")
     if asked.if_match is not None:
         revision = KIND.current(asked, name)
-        if expected_revision(asked) != (revision.number if revision else 0):
+        if expected_revision(asked, revision) != (revision.number if revision else 0):
             raise Refusal(412, "revision_conflict", "the draft is another one than the one that was read")
     description = asked.text("description")
     if description is not None and len(description) > MAX_DESCRIPTION_CHARS:

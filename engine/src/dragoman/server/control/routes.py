@@ -28,6 +28,8 @@ class Asked:
         body: The body's object; empty where there is none.
         call: Makes a call out of this request, to be used as a context around it: it is booked, whatever becomes of it.
             Its arguments are what tells several calls of one request apart, and the operation where it is not chat.
+        when_gone: Takes what is called, once, when the client has gone; ``None``: nothing is. A call takes that place
+            for itself while it watches, and leaves it empty.
         if_match: The header ``If-Match``; ``None`` where it is absent. ``if_none_match`` likewise.
     """
 
@@ -39,6 +41,7 @@ class Asked:
     query: Mapping[str, str]
     body: Mapping[str, Any]
     call: Callable[..., Call]
+    when_gone: Callable[[Callable[[], None] | None], None]
     if_match: str | None
     if_none_match: str | None
 
@@ -46,6 +49,12 @@ class Asked:
     def actor(self) -> Actor:
         """Who does it, for the audit log."""
         return Actor(self.caller.name, self.caller.key_id, self.request_id)
+
+    @property
+    def reason(self) -> str | None:
+        """Why, in the words of whoever asks, without any secret that is known."""
+        given = self.text("reason")
+        return None if given is None else self.engine.secrets.redact(given)
 
     def text(self, name: str, *, needed: bool = False) -> str | None:
         """Return a member of the body that is text."""
@@ -81,11 +90,12 @@ class Asked:
 
 
 class Answer(NamedTuple):
-    """What an operation answers."""
+    """What an operation answers. ``media_type`` is ``None`` for JSON; of another type ``body`` is text."""
 
     body: Any
     status: int = 200
     etag: str | None = None
+    media_type: str | None = None
 
 
 Operation = Callable[[Asked], Awaitable[Answer]]
@@ -106,6 +116,7 @@ class Route:
         writes: Whether it needs ``If-Match`` or ``If-None-Match``.
         action: What the audit log calls a change that the policy refuses here.
         status: The status of success.
+        media_types: What it answers with.
     """
 
     method: str
@@ -118,3 +129,4 @@ class Route:
     writes: bool = False
     action: str = "call.override"
     status: int = 200
+    media_types: tuple[str, ...] = ("application/json",)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
+from dragoman.errors import NotSavedError
 from dragoman.gateway_settings import RoleName
 from dragoman.server.control.routes import Answer, Asked, Route
 from dragoman.server.refusals import Refusal
@@ -104,7 +106,7 @@ async def _save(kind: Kind, asked: Asked) -> Answer:
     taken = await kind.taken(asked, name, sent) if kind.taken else sent
     document = await kind.judge(asked, name, taken) or {}
     revision = await asked.state.store.save(
-        kind.name, name, document, by=asked.actor, reason=asked.text("reason"), expected=expected_revision(asked)
+        kind.name, name, document, by=asked.actor, reason=asked.reason, expected=await _start(kind, asked, name)
     )
     return await _saved(kind, asked, revision)
 
@@ -113,7 +115,7 @@ async def _delete(kind: Kind, asked: Asked) -> Answer:
     name = await _admitted(kind, asked)
     await kind.judge(asked, name, None)
     revision = await asked.state.store.delete(
-        kind.name, name, by=asked.actor, reason=asked.text("reason"), expected=expected_revision(asked)
+        kind.name, name, by=asked.actor, reason=asked.reason, expected=await _start(kind, asked, name)
     )
     return await _saved(kind, asked, revision)
 
@@ -125,7 +127,7 @@ async def _roll_back(kind: Kind, asked: Asked) -> Answer:
     wanted = await asked.state.store.get(kind.name, name, number)
     await kind.judge(asked, name, wanted.document)
     revision = await asked.state.store.roll_back(
-        kind.name, name, number, by=asked.actor, reason=asked.text("reason"), expected=expected_revision(asked)
+        kind.name, name, number, by=asked.actor, reason=asked.reason, expected=await _start(kind, asked, name)
     )
     return await _saved(kind, asked, revision)
 
@@ -142,12 +144,28 @@ async def _admitted(kind: Kind, asked: Asked) -> str:
     return asked.path["name"]
 
 
-def expected_revision(asked: Asked) -> int:
+async def _start(kind: Kind, asked: Asked, name: str) -> int:
+    current = None
+    if asked.if_match == "*":
+        with contextlib.suppress(NotSavedError):
+            current = await asked.state.store.get(kind.name, name)
+    return expected_revision(asked, current)
+
+
+def expected_revision(asked: Asked, current: Revision | None) -> int:
     """Return the revision that a write starts from, as the client says it; 0: there is none yet.
+
+    Args:
+        asked: The request.
+        current: What ``If-Match: *`` means; ``None``: nothing is saved.
 
     Raises:
         Refusal: It says nothing, or no revision's tag.
     """
+    if asked.if_match == "*":
+        if current is None:
+            raise Refusal(412, "precondition_failed", "If-Match: * and nothing is saved under this name")
+        return current.number
     if asked.if_none_match == "*":
         return 0
     if asked.if_match is None:

@@ -7,7 +7,7 @@ from typing import Any
 
 from dragoman.events import FinishReason, Report, Response, Usage
 from dragoman.gateway_settings import RoleName
-from dragoman.messages import ToolCall
+from dragoman.messages import Reasoning, ToolCall
 
 #: Our reasons in OpenAI's words. A refusal ends as any answer does: its text is in ``refusal``.
 FINISH_REASONS: Mapping[FinishReason, str] = {
@@ -45,6 +45,8 @@ def chat_answer(response: Response, *, id: str, created: int, model: str, role: 
     message: dict[str, Any] = {"role": "assistant", "content": response.text or None}
     if response.reasoning:
         message["reasoning_content"] = response.reasoning
+    if blocks := [b for part in response.message.parts if isinstance(part, Reasoning) for b in thinking_blocks(part)]:
+        message["thinking_blocks"] = blocks
     message["refusal"] = response.message.refusal or None
     if response.tool_calls:
         message["tool_calls"] = [_call(call) for call in response.tool_calls]
@@ -70,6 +72,16 @@ def chat_answer(response: Response, *, id: str, created: int, model: str, role: 
     if aside := aside_object(response.reports, response.usage, extra, role):
         answer["dragoman"] = aside
     return answer
+
+
+def thinking_blocks(part: Reasoning) -> list[dict[str, Any]]:
+    """Return what of a part its provider wants back as it came: signed or sealed reasoning."""
+    blocks = []
+    if part.signature is not None:
+        blocks.append({"type": "thinking", "thinking": part.text, "signature": part.signature})
+    if part.redacted is not None:
+        blocks.append({"type": "redacted_thinking", "data": part.redacted})
+    return blocks
 
 
 def usage_object(usage: Usage) -> dict[str, Any]:

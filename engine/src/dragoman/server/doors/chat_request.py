@@ -32,8 +32,11 @@ _SETTINGS: Mapping[str, tuple[str, Take]] = {
 
 #: Members of a message that the engine reads; others are left out and named.
 _MESSAGE_MEMBERS = frozenset(
-    {"role", "content", "name", "tool_calls", "tool_call_id", "refusal", "reasoning_content", "is_error"}
-)
+    {
+        "role", "content", "name", "tool_calls", "tool_call_id", "refusal", "reasoning_content", "thinking_blocks",
+        "is_error",
+    }
+)  # fmt: skip
 
 
 @dataclass(slots=True)

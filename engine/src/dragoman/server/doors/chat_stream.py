@@ -24,7 +24,14 @@ from dragoman.events import (
     Usage,
 )
 from dragoman.gateway_settings import RoleName
-from dragoman.server.doors.chat_answer import CHOICE_MEMBERS, FINISH_REASONS, aside_object, usage_object
+from dragoman.messages import Reasoning
+from dragoman.server.doors.chat_answer import (
+    CHOICE_MEMBERS,
+    FINISH_REASONS,
+    aside_object,
+    thinking_blocks,
+    usage_object,
+)
 from dragoman.server.refusals import Refusal
 
 DONE = b"data: [DONE]\n\n"
@@ -34,7 +41,8 @@ class ChatFrames:
     """Writes the frames of one answer; the arguments are those of :func:`~.chat_answer.chat_answer`."""
 
     __slots__ = (
-        "_after", "_before", "_finish", "_head", "_include_usage", "_reports", "_role", "_usage_null", "extra",
+        "_after", "_before", "_finish", "_head", "_include_usage", "_reports", "_role", "_thought", "_usage_null",
+        "extra",
     )  # fmt: skip
 
     def __init__(self, *, id: str, created: int, model: str, role: RoleName, include_usage: bool) -> None:
@@ -47,6 +55,7 @@ class ChatFrames:
         self._after = b'},"logprobs":null,"finish_reason":null}]' + self._usage_null + b"}\n\n"
         self._finish: FinishReason = "unknown"
         self._reports: list[Report] = []
+        self._thought: list[str] = []
         self.extra: dict[str, Any] = {}
 
     def first(self) -> bytes:
@@ -81,7 +90,13 @@ class ChatFrames:
     # --- events --------------------------------------------------------------------------------------------------
 
     def _reasoning(self, event: ReasoningDelta) -> bytes:
-        return self._delta({"reasoning_content": event.text}) if event.text else b""
+        delta: dict[str, Any] = {"reasoning_content": event.text} if event.text else {}
+        self._thought.append(event.text)
+        if event.signature is not None or event.redacted is not None:  # with which a block is whole
+            whole = Reasoning("".join(self._thought), event.signature, event.redacted)
+            delta["thinking_blocks"] = thinking_blocks(whole)
+            self._thought.clear()
+        return self._delta(delta) if delta else b""
 
     def _refusal(self, event: RefusalDelta) -> bytes:
         return self._delta({"refusal": event.text})

@@ -22,7 +22,7 @@ const ADMIN = [
 /** What the views import, so that it is asked for at once and not import by import. */
 const NEEDS = {
   "models.js": ["drafts.js"],
-  "editor.js": ["form.js", "controls.js", "rows.js", "schema.js", "json.js", "drafts.js", "talk.js", "notice.js"],
+  "editor.js": ["moving.js", "saving.js", "sides.js", "form.js", "controls.js", "rows.js", "schema.js", "json.js", "drafts.js", "talk.js", "notice.js"],
   "tryit.js": ["talk.js", "json.js", "notice.js"],
   "compare.js": ["talk.js", "json.js", "notice.js"],
   "mapping.js": ["json.js", "drafts.js"],

@@ -2,7 +2,7 @@
 
 import { h, svg, id } from "/page/dom.js";
 
-const WIDTH = 640, HEIGHT = 180, LEFT = 48, BOTTOM = 22, TOP = 8;
+const WIDTH = 640, HEIGHT = 180, LEFT = 58, BOTTOM = 22, TOP = 8;
 
 /** `days`: [text]; `series`: [{name, values, colour}]; values of one day are stacked. */
 export function bars(title, total, days, series, show = String) {

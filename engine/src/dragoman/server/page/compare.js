@@ -2,7 +2,7 @@
 
 import { api } from "/page/api.js";
 import { h, fill, field, button, tabs, seconds, number, download, toast, trouble } from "/page/dom.js";
-import { run, answer, cost } from "/page/talk.js";
+import { run, answer, amountOf } from "/page/talk.js";
 import { accepted, refused } from "/page/notice.js";
 
 const MOST = 4;
@@ -125,7 +125,7 @@ function row(question, model, result) {
   return {
     question, adapter: model.name, answer: result.text, error: result.error ? result.error.message : result.stopped ? "stopped" : null,
     finish_reason: result.finish, first_token_s: result.first ?? null, total_s: result.total,
-    input_tokens: result.usage?.prompt_tokens ?? null, output_tokens: result.usage?.completion_tokens ?? null, cost: cost(result.usage, model.pricing) ?? null,
+    input_tokens: result.usage?.prompt_tokens ?? null, output_tokens: result.usage?.completion_tokens ?? null, cost: amountOf(result.usage, model.pricing) ?? null, currency: model.pricing?.currency ?? null,
   };
 }
 
@@ -135,9 +135,9 @@ function summary(rows, models) {
     const times = good.map((r) => r.total_s).sort((a, b) => a - b);
     const at = (share) => times[Math.min(times.length - 1, Math.floor(share * times.length))];
     const sum = (name) => good.reduce((all, r) => all + (r[name] || 0), 0);
-    return [m.name, good.length, own.length - good.length, seconds(at(0.5)), seconds(at(0.95)), number(sum("input_tokens")), number(sum("output_tokens"))];
+    return [m.name, good.length, own.length - good.length, seconds(at(0.5)), seconds(at(0.95)), number(sum("input_tokens")), number(sum("output_tokens")), m.pricing && good.some((r) => r.cost !== null) ? `${sum("cost").toFixed(4)} ${m.pricing.currency || ""}` : "–"];
   });
-  return h("div", { class: "card table-wrap", tabindex: 0 }, h("table", { id: "statistics" }, h("thead", {}, h("tr", {}, ["Adapter", "Answered", "Failed", "Median", "p95", "Tokens in", "Tokens out"].map((t, i) => h("th", { class: i ? "num" : "" }, t)))),
+  return h("div", { class: "card table-wrap", tabindex: 0 }, h("table", { id: "statistics" }, h("thead", {}, h("tr", {}, ["Adapter", "Answered", "Failed", "Median", "p95", "Tokens in", "Tokens out", "Cost"].map((t, i) => h("th", { class: i ? "num" : "" }, t)))),
     h("tbody", {}, cells.map((line) => h("tr", {}, line.map((c, i) => h("td", { class: i ? "num" : "" }, c)))))));
 }
 

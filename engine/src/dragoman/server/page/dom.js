@@ -164,3 +164,8 @@ export function number(value) {
 export function empty(title, text, ...more) {
   return h("div", { class: "empty" }, h("h3", {}, title), h("p", {}, text), more);
 }
+
+
+export function table(heads, rows) {
+  return h("div", { class: "table-wrap", tabindex: 0 }, h("table", {}, h("thead", {}, h("tr", {}, heads.map((text) => h("th", {}, text)))), h("tbody", {}, rows.map((cells) => h("tr", {}, cells.map((cell) => h("td", {}, cell)))))));
+}

@@ -10,6 +10,11 @@ export const drafts = {
   set(name, draft) {
     try { localStorage.setItem(PREFIX + name, JSON.stringify(draft)); return true; } catch { return false; }
   },
+  /** Put members into a draft: of a new adapter, or of `found`, an adapter as it is saved, where it has no draft yet. */
+  put(name, found, members) {
+    const draft = this.get(name || "custom") || { document: found?.document || {}, etag: found?.etag ?? null };
+    this.set(name || "custom", { ...draft, document: { ...draft.document, ...members } });
+  },
   remove(name) { localStorage.removeItem(PREFIX + name); },
 };
 

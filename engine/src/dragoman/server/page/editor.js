@@ -1,19 +1,24 @@
 // The adapter editor: form and text of one document, always in step; checked as it is typed.
 
 import { api } from "/page/api.js";
-import { h, fill, field, button, select, tabs, toast, trouble, dialog, confirmed, copy, download } from "/page/dom.js";
+import { h, fill, field, button, select, table, toast, trouble, copy } from "/page/dom.js";
 import { Form } from "/page/form.js";
 import { Schemas } from "/page/schema.js";
-import { clone, same, valueAt, withValue, parseJson, JsonError, patch, differences, show } from "/page/json.js";
-import { drafts, toFragment, fromFragment, secretLike } from "/page/drafts.js";
-import { talk } from "/page/talk.js";
-import { accepted, refused } from "/page/notice.js";
+import { clone, same, valueAt, withValue, show } from "/page/json.js";
+import { drafts, fromFragment } from "/page/drafts.js";
+import { moving } from "/page/moving.js";
+import { saving } from "/page/saving.js";
+import { sides } from "/page/sides.js";
 
 const CHECK_AFTER_MS = 250;
+/** Below this width the document and the conversation stand under the form; style.css has the same. */
+const NARROW = matchMedia("(max-width: 1100px)");
 const UNDO_AFTER_MS = 1500;
 const UNDO_STEPS = 100;
 const JSON_MEMBERS = ["model_kwargs", "endpoint_kwargs"];
 const SECTIONS = ["constraints", "capabilities", "pricing", "limits", "notice"];
+/** Members that have their place in the form; those that come one day stand under More. */
+const PLACED = new Set(["version", "name", "title", "base", "provider", "model", "base_model", "operation", "inference", "connection", "credentials", "mapping", "prompt", "rules", "upstreams", ...JSON_MEMBERS, ...SECTIONS]);
 const HELP = {
   base: "Everything that this document does not say is taken from there, also when it changes later.",
   provider: "Which plugin talks to the model. Changing it drops connection, credentials, endpoint_kwargs and mapping of another provider.",
@@ -38,7 +43,7 @@ class Editor {
     this.format = "yaml";
     this.turn = 0;
     this.past = [];
-    this.unfolded = new Set(["model", "inference", "connection"]);
+    this.unfolded = new Set(NARROW.matches ? ["model"] : ["model", "inference", "connection"]);
     this.onKey = (event) => {
       const key = (event.ctrlKey || event.metaKey) && !event.altKey && event.key.toLowerCase();
       if (key === "s") { event.preventDefault(); this.save(); }
@@ -129,6 +134,7 @@ class Editor {
     if (keep) this.keep();
     this.showText();
     this.buttons();
+    this.status.setAttribute("aria-busy", "true");
     clearTimeout(this.timer);
     this.timer = setTimeout(() => this.check(), keep ? CHECK_AFTER_MS : 0);
   }
@@ -161,7 +167,7 @@ class Editor {
     const turn = ++this.turn;
     let found;
     try { found = await api.ask("check", { document: this.named() }); } catch (error) {
-      if (turn === this.turn) fill(this.status, trouble(error));
+      if (turn === this.turn) { fill(this.status, trouble(error)); this.status.removeAttribute("aria-busy"); }
       return null;
     }
     if (turn !== this.turn) return found; // a later check is on its way; what was asked here is answered all the same
@@ -170,6 +176,7 @@ class Editor {
     const { problems } = found;
     this.form.refresh([...problems, ...found.refused.map((p) => ({ ...p, message: `not allowed: ${p.message}` }))]);
     this.showStatus(problems);
+    this.status.removeAttribute("aria-busy");
     this.drawSide?.();
     if (this.format === "effective") this.showText();
     if (this.name && found.effective?.title) this.element.querySelector("h1").textContent = found.effective.title;
@@ -197,7 +204,7 @@ class Editor {
       !this.name && this.lock(["provider"]) ? h("div", { class: "note", id: "not-here" }, `Another model ${this.lock(["provider"])} (this is stage ${this.session.stage}). `, h("a", { href: "#/models" }, "Open one of the list"), " to change what you may of it.") : null,
       h("div", { class: "split" },
         h("div", { class: "stack" }, h("section", { class: "card stack", "aria-label": "Base" }, base), this.body),
-        h("div", { class: "card stick" }, this.side())));
+        this.beside = h("div", { class: "card stick" }, this.side())));
     this.drawForm();
     this.buttons();
   }
@@ -249,16 +256,17 @@ class Editor {
     if (!described || described.mapping) {
       found.push(["mapping", "Mapping (for endpoints with their own JSON)", [
         this.form.property(["mapping"], { description: `Presets: ${this.facts.mapping_presets.join(", ")}. The mapping helper makes one from samples.` }),
-        h("p", {}, h("a", { href: "#/mapping" }, "Open the mapping helper"))]]);
+        h("p", {}, h("a", { href: this.name ? `#/mapping/${encodeURIComponent(this.name)}` : "#/mapping" }, "Open the mapping helper"))]]);
       found.push(["prompt", "Prompt (role markers, for endpoints that take text)", [
         this.form.property(["prompt", "preset"], { enum: this.facts.prompt_presets, description: "A family's markers; what stands beside it changes it." }),
         ...["system", "user", "assistant", "start", "end", "user_with_system"].map((name) => this.form.property(["prompt", name], this.schemas.member("prompt").properties[name] && this.schemas.plain(this.schemas.member("prompt").properties[name]))),
-        h("p", {}, h("a", { href: "#/prompt" }, "Open the prompt editor with its preview"))]]);
+        h("p", {}, h("a", { href: this.name ? `#/prompt/${encodeURIComponent(this.name)}` : "#/prompt" }, "Open the prompt editor with its preview"))]]);
     }
     for (const name of SECTIONS) found.push([name, { constraints: "Constraints (tokens)", capabilities: "Capabilities", pricing: "Pricing", limits: "Limits", notice: "Notice before first use" }[name], make(name, undefined, { title: null })]);
     found.push(["rules", "Rules: settings that the model does not take", make("rules")]);
     if (described) found.push(["upstreams", "Upstreams: several targets", make("upstreams", this.upstreams(provider, operation))]);
-    found.push(["more", "Aliases, runtime", [make("aliases"), make("runtime")]]);
+    const rest = Object.keys(this.schemas.root.properties).filter((name) => !PLACED.has(name));
+    found.push(["more", `More: ${rest.join(", ")}`, rest.map((name) => make(name))]);
     return found;
   }
 
@@ -323,7 +331,7 @@ class Editor {
       ["", "More …"], ["undo", "Undo (Ctrl Z)"], ["clone", "Clone"], ["copy", "Copy document"], ["paste", "Paste document"], ["share", "Share link"], ["reset", "Reset to saved"],
       ["import", "Import …"], ["export", "Export file"], ...(saves && this.name ? [["revisions", "Revisions, roll back"], ...(this.saved.revision ? [["delete", "Delete"]] : [])] : [])];
     const more = select(actions, "", (value) => { more.value = ""; this.act(value); }, { "aria-label": "More actions" });
-    fill(this.head, more, button(dirty || !this.name ? "Save" : "Saved", () => this.save(), { class: "button primary", disabled: Boolean(why) || !dirty, title: why || "Ctrl S" }), why && dirty ? h("p", { class: "help", id: "why-not" }, why) : null);
+    fill(this.head, button("Document, try it ↓", () => { this.beside.scrollIntoView(); this.beside.querySelector('[role="tab"][tabindex="0"]').focus(); }, { class: "button narrow" }), more, button(dirty || !this.name ? "Save" : "Saved", () => this.save(), { class: "button primary", disabled: Boolean(why) || !dirty, title: why || "Ctrl S" }), why && dirty ? h("p", { class: "help", id: "why-not" }, why) : null);
   }
 
   async act(what) {
@@ -359,240 +367,6 @@ class Editor {
     drafts.set("custom", { document: { ...(this.name && this.saved.has_file ? { base: this.name } : {}), ...rest, ...(rest.title ? { title: `${rest.title} (copy)` } : {}) }, etag: null });
     location.hash = "#/edit";
   }
-
-  async paste() {
-    const box = h("textarea", { class: "code", rows: 12, spellcheck: false });
-    await dialog("Paste a document", (close) => {
-      const where = h("div", {});
-      return [field("JSON or YAML", box), where, h("div", { class: "row end" }, button("Use it", async () => {
-        const found = await this.read(box.value);
-        if (found.problems) fill(where, trouble({ message: "It cannot be read.", problems: found.problems }));
-        else { this.replace(found.document); close(); }
-      }, { class: "button primary" }))];
-    });
-  }
-
-  async read(text) {
-    if (!text.trim()) return { document: {} };
-    if (text.trim().startsWith("{")) {
-      try { return { document: parseJson(text) }; } catch (error) {
-        if (error instanceof JsonError) return { problems: [{ path: "", message: error.told }] };
-        throw error;
-      }
-    }
-    return api.ask("text", { text, format: "yaml" });
-  }
-
-  async share() {
-    const found = secretLike(this.document);
-    if (found.length) { fill(this.status, trouble({ message: "A link must hold no secret, and this looks like one. Name a secret under credentials instead.", problems: found.map((path) => ({ path, message: "looks like a secret" })) })); return; }
-    await copy(`${location.origin}/#/share/${toFragment(this.document)}`, "Link");
-  }
-
-  export() { download(`${this.document.name || "adapter"}.json`, `${JSON.stringify(this.document, null, 2)}\n`, "application/json"); }
-
-  async import() {
-    const text = h("textarea", { class: "code", rows: 10, spellcheck: false });
-    const file = h("input", { type: "file", onchange: async () => { text.value = await file.files[0].text(); } });
-    let from = "own";
-    await dialog("Import", (close) => {
-      const where = h("div", { class: "stack tight" });
-      const use = async () => {
-        try {
-          const found = from === "own" ? await this.read(text.value) : await api.ask("import", { from, text: text.value });
-          if (found.problems) { fill(where, trouble({ message: "It cannot be imported.", problems: found.problems })); return; }
-          const documents = found.documents || [found.document];
-          const notes = (found.notes || []).map((n) => h("li", {}, n.path ? h("code", {}, n.path) : null, ` ${n.message}`, n.hint ? ` – ${n.hint}` : ""));
-          if (documents.length === 1 && !notes.length) { this.replace(documents[0]); close(); return; }
-          fill(where, h("p", {}, `${documents.length} found. Choose one to edit.`), notes.length ? h("ul", { class: "note" }, notes) : null,
-            documents.map((d) => button(d.title ? `${d.title} (${d.name})` : d.name || "the document", () => { this.replace(d); close(); })));
-        } catch (error) { fill(where, trouble(error)); }
-      };
-      return [field("Of", select([["own", "Dragoman (YAML or JSON)"], ...this.facts.importers.map((i) => [i.name, i.title])], from, (value) => { from = value; })),
-        field("File", file), field("Or its text", text), where, h("div", { class: "row end" }, button("Read", use, { class: "button primary" }))];
-    });
-  }
-
-  // --- saving ---
-
-  async save() {
-    if (this.unsavable()) { toast(this.unsavable()); return; }
-    let name = this.name || this.document.name;
-    if (!name) {
-      name = await dialog("Save as", (close) => {
-        const input = h("input", { spellcheck: false, placeholder: "my-model", required: true });
-        return h("form", { onsubmit: (event) => { event.preventDefault(); close(input.value.trim()); } }, field("Name", input, "Lower case letters, digits, dot, underscore, hyphen. Callers say it as `model`."), h("div", { class: "row end" }, h("button", { type: "submit", class: "button primary" }, "Save")));
-      });
-      if (!name) return;
-    }
-    const etag = this.name ? (this.madeFrom === undefined ? this.saved.etag : this.madeFrom) : null;
-    await this.write(name, etag);
-  }
-
-  async write(name, etag) {
-    try {
-      const revision = await api.save(name, { name, ...this.document }, etag);
-      drafts.remove(this.key());
-      toast(`Saved: ${name}, revision ${revision.number}`);
-      if (this.name !== name) { location.hash = `#/edit/${encodeURIComponent(name)}`; return; }
-      this.saved = { ...this.saved, document: revision.document, etag: revision.etag, kind: "saved", revision };
-      this.document = clone(revision.document);
-      this.restored = this.moved = this.madeFrom = undefined;
-      this.draw();
-      this.changed(false);
-    } catch (error) {
-      if (error.status === 412) await this.conflict(name, error);
-      else fill(this.status, trouble(error));
-    }
-  }
-
-  /** Somebody saved in the meantime: show both, let the person decide, overwrite nothing by itself. */
-  async conflict(name, error) {
-    const theirs = await api.adapter(name);
-    const choice = await dialog("Somebody else saved this adapter", (close) => [
-      h("p", {}, theirs.revision ? `Revision ${theirs.revision.number} was saved by ${theirs.revision.saved_by}. Your change was made from an older one.` : error.message),
-      table(["Field", "Theirs", "Yours"], differences(theirs.document, { ...this.document, name }).map((d) => [h("code", {}, d.path), show(d.before), show(d.after)])),
-      h("div", { class: "row end" }, button("Go on editing", () => close()), button("Take theirs", () => close("theirs")), button("Save mine over it", () => close("mine"), { class: "button danger" }))]);
-    if (choice === "mine") await this.write(name, theirs.etag);
-    if (choice === "theirs") {
-      drafts.remove(this.key());
-      if (this.name !== name) location.hash = `#/edit/${encodeURIComponent(name)}`;
-      else { this.restored = this.moved = this.madeFrom = undefined; await this.open(name, ""); }
-    }
-  }
-
-  async revisions() {
-    if (!this.name) { toast("It was never saved."); return; }
-    let revisions = [];
-    try { ({ revisions } = await api.revisions(this.name)); } catch (error) { if (error.status !== 404) throw error; }
-    await dialog(`Revisions of ${this.name}`, (close) => (revisions.length ? table(["Revision", "When", "Who", "Changed", ""], revisions.map((r, i) => [
-      `${r.number}${r.deleted ? " (deleted)" : r.restored ? ` (back to ${r.restored})` : ""}`, new Date(r.saved_at).toLocaleString(), r.saved_by,
-      differences(revisions[i + 1]?.document || {}, r.document).map((d) => d.path).join(", ") || "–",
-      r.deleted || i === 0 ? "" : button("Roll back", async () => {
-        try {
-          await api.rollBack(this.name, r.number, this.saved.etag || `"${revisions[0].number}-${revisions[0].digest}"`);
-          drafts.remove(this.key());
-          close();
-          this.restored = this.moved = this.madeFrom = undefined;
-          await this.open(this.name, "");
-          toast(`Back to revision ${r.number}`);
-        } catch (error) { close(); fill(this.status, trouble(error)); }
-      }, { "aria-label": `Roll back to revision ${r.number}` })])) : h("p", {}, "It was never saved here; it comes from a file or a plugin.")));
-  }
-
-  async remove() {
-    if (!await confirmed("Delete the saved adapter?", this.saved.has_file ? "What the deployment's files say counts again." : "It can be brought back by a roll back.", "Delete", true)) return;
-    await api.remove(this.name, this.saved.etag);
-    drafts.remove(this.key());
-    toast(`Deleted: ${this.name}`);
-    location.hash = "#/models";
-  }
-
-  // --- the right side ---
-
-  side() {
-    const entries = [["text", "Document", () => this.textSide()], ["changes", "Changes", () => this.changesSide()], ["request", "Request", () => this.requestSide()], ["try", "Try it", () => this.trySide()]];
-    return tabs("What it is and does", entries, "text", () => {}).element;
-  }
-
-  textSide() {
-    this.drawSide = null;
-    const box = h("textarea", { class: "code", rows: 24, spellcheck: false, "aria-label": "The document as text", placeholder: "Nothing differs yet. What you change in the form appears here." });
-    const told = h("div", { class: "linebreak", role: "status" });
-    const format = select([["yaml", "YAML"], ["json", "JSON"], ["effective", "Effective (read only)"]], this.format, (value) => { this.format = value; this.showText(true); }, { "aria-label": "Format" });
-    let timer, turn = 0;
-    box.addEventListener("input", () => {
-      clearTimeout(timer);
-      const now = ++turn;
-      timer = setTimeout(async () => {
-        const found = this.format === "json" ? await this.read(box.value.trim() || "{}") : await api.ask("text", { text: box.value.trim() ? box.value : "{}", format: "yaml" });
-        if (now !== turn) return;
-        fill(told, (found.problems || []).map((p) => h("div", {}, p.message)));
-        box.setAttribute("aria-invalid", Boolean(found.problems));
-        if (found.document && !same(found.document, this.document)) this.replace(found.document);
-      }, CHECK_AFTER_MS);
-    });
-    this.text = { box, told };
-    this.showText(true);
-    return h("div", { class: "stack tight" }, h("div", { class: "row" }, h("p", { class: "help grow" }, "What is stored: only what differs from what lies below. Edit here or in the form."), h("div", {}, format)), box, told);
-  }
-
-  async showText(force = false) {
-    const text = this.text;
-    if (!text || !text.box.isConnected && !force || (document.activeElement === text.box && !force)) return;
-    const whole = this.format === "effective";
-    text.box.readOnly = whole;
-    if (whole && !this.state.effective) { text.box.value = "Shown once the document is complete."; return; }
-    const shown = whole ? this.state.effective : this.document;
-    const format = this.format;
-    let made = JSON.stringify(shown, null, 2);
-    if (this.format !== "json") {
-      try { made = Object.keys(shown).length ? (await api.ask("text", { document: shown, format: "yaml" })).text : ""; } catch { return; }
-    }
-    if (format !== this.format || !whole && shown !== this.document || (document.activeElement === text.box && !force)) return;
-    text.box.value = made;
-    fill(text.told);
-  }
-
-  changesSide() {
-    const where = h("div", { class: "stack" });
-    this.drawSide = () => {
-      const below = this.state.inherited, effective = this.state.effective;
-      const drop = (document) => Object.fromEntries(Object.entries(document || {}).filter(([name]) => !["name", "aliases", "base", "version"].includes(name)));
-      const against = effective && below ? differences(drop(below.effective), drop(effective)) : [];
-      const saved = differences(this.saved.document || {}, this.document);
-      fill(where,
-        h("h3", {}, below ? `Against ${below.is_base ? `the base ${below.name}` : "what the deployment says"}` : "Against the base"),
-        !below ? h("p", { class: "muted" }, "There is no base: everything is this document's own.") : !effective ? h("p", { class: "muted" }, "Shown once the document is complete.") : against.length ? table(["Field", "Base", "Here"], against.map((d) => [h("code", {}, d.path), h("span", { class: "minus" }, show(d.before)), h("span", { class: "plus" }, show(d.after))])) : h("p", { class: "muted" }, "Nothing differs."),
-        h("h3", {}, this.saved.revision ? `Against saved revision ${this.saved.revision.number}` : "Against what is saved"),
-        saved.length ? table(["Field", "Saved", "Draft"], saved.map((d) => [h("code", {}, d.path), h("span", { class: "minus" }, show(d.before)), h("span", { class: "plus" }, show(d.after))])) : h("p", { class: "muted" }, "Nothing differs."),
-        h("h3", {}, "Where every value comes from"),
-        effective ? table(["Field", "Value", "From"], Object.entries(this.state.origins).sort().map(([path, origin]) => [h("code", {}, path), show(valueAt(effective, path.split("."))), origin.replace(/file \S*\/([^/\s)]+)/g, "file $1")])) : h("p", { class: "muted" }, "Shown once the document is complete."));
-    };
-    this.drawSide();
-    return where;
-  }
-
-  requestSide() {
-    this.drawSide = null;
-    const question = h("input", { value: "Hello" });
-    const where = h("div", { class: "stack tight" });
-    const stream = h("input", { type: "checkbox" });
-    const ask = async () => {
-      try {
-        const found = await api.ask("dry-run", { document: this.named(), messages: question.value, stream: stream.checked });
-        const body = typeof found.body === "string" ? found.body : JSON.stringify(found.body, null, 2);
-        const headers = found.url ? `${Object.entries(found.headers).map(([name, value]) => `${name}: ${value}`).join("\n")}\n` : "(Address and headers are for administrators.)\n";
-        fill(where, h("pre", { class: "raw", tabindex: 0, id: "dry-run" }, `${found.method} ${found.url || ""}\n${headers}\n${body}`),
-          h("div", { class: "row" }, found.curl ? button("Copy as curl", () => copy(found.curl, "curl command")) : button("Copy the body", () => copy(body, "Body"))), found.reports.map((r) => h("p", { class: "help" }, r.message)));
-      } catch (error) { fill(where, trouble(error)); }
-    };
-    return h("div", { class: "stack tight" }, h("p", { class: "help" }, "The exact request that would be sent; credentials are masked, and nothing is sent."),
-      field("Question", question), h("label", { class: "check" }, stream, " as a stream"), h("div", { class: "row" }, button("Show the request", ask, { class: "button primary" })), where);
-  }
-
-  trySide() {
-    this.drawSide = null;
-    this.talking?.leave();
-    this.talking = talk(async () => {
-      const found = await this.check();
-      if (!found) throw Object.assign(new Error("The draft could not be checked."), { todo: "What went wrong stands at the top of the page." });
-      if (found.problems.length) throw Object.assign(new Error("The document is not complete yet."), { code: "incomplete", problems: found.problems, todo: "Mend what is marked in the form." });
-      const { name, aliases, ...effective } = found.effective;
-      if (found.refused.length) throw Object.assign(new Error("The document changes what you may not change."), { code: "not allowed", problems: found.refused, todo: "Take back what is marked in the form; ask an administrator for it." });
-      const from = this.name || this.document.base;
-      const { name: own, aliases: others, title, version, ...before } = from ? (await api.adapter(from)).effective : {};
-      const draft = { name: this.name, title: effective.title, notice: found.notice };
-      if (!await accepted(draft, from && same(before.notice, effective.notice) ? from : effective)) throw refused("this draft");
-      if (!from) return { target: { dragoman: { adapter: effective } }, pricing: effective.pricing };
-      const { title: shown, version: format, ...after } = effective;
-      const override = patch(before, after);
-      return { target: { model: from, ...(Object.keys(override).length ? { dragoman: { adapter: override } } : {}) }, pricing: effective.pricing };
-    });
-    return h("div", {}, h("p", { class: "help" }, "Calls the draft as it is now. It is booked and logged like every call."), this.talking.element);
-  }
 }
 
-function table(heads, rows) {
-  return h("div", { class: "table-wrap", tabindex: 0 }, h("table", {}, h("thead", {}, h("tr", {}, heads.map((text) => h("th", {}, text)))), h("tbody", {}, rows.map((cells) => h("tr", {}, cells.map((cell) => h("td", {}, cell)))))));
-}
+Object.assign(Editor.prototype, moving, saving, sides);

@@ -142,7 +142,7 @@ export class Form {
             ? h("div", { class: "inherited" }, value === undefined || same(value, inherited.value) ? `inherited: ${brief(inherited.value)}` : `instead of ${brief(inherited.value)}`, ` (${inherited.origin})`) : null,
           lock ? h("div", { class: "lock" }, `locked: ${lock}`) : null,
           schema.description ? h("div", {}, schema.description) : null,
-          schema.default !== undefined && schema.default !== null ? h("div", {}, `Default: ${show(schema.default)}`) : null,
+          isSaid(schema.default) && (value !== undefined || inherited.value !== undefined) ? h("div", {}, `Default: ${show(schema.default)}`) : null,
           range(schema));
       },
     });
@@ -163,6 +163,9 @@ export function label(path, schema) {
   const name = path[path.length - 1];
   return schema.title && schema.title.toLowerCase().replace(/ /g, "_") !== name.toLowerCase() && schema.type !== "object" ? schema.title : name;
 }
+
+/** Whether a default is worth a line; where nothing is set the field itself shows it. */
+const isSaid = (value) => value !== undefined && value !== null && (typeof value !== "object" || Object.keys(value).length > 0);
 
 function range(schema) {
   const { minimum, maximum } = limits(schema);

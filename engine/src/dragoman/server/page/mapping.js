@@ -27,7 +27,8 @@ function box(label, value, help) {
   };
 }
 
-export async function view() {
+export async function view({ rest }) {
+  const target = rest ? await api.adapter(rest) : null;
   const request = box("A request that the endpoint takes", REQUEST, "JSON, as you would send it yourself.");
   const response = box("What it answered", RESPONSE, "JSON, as it came.");
   const members = box("Proposed members of the adapter", "{}", "Change them; what they send and read is shown as you type.");
@@ -75,12 +76,12 @@ export async function view() {
   add(result);
   function add(into) {
     fill(into, h("div", { class: "split" }, h("div", { class: "card stack" }, members.element, h("div", { class: "row" },
-      button("Use in a new adapter", () => {
+      button(rest ? `Use in ${rest}` : "Use in a new adapter", () => {
         const chosen = members.read();
         if (chosen === undefined) return;
-        drafts.set("custom", { document: { ...(drafts.get("custom")?.document || {}), ...chosen }, etag: null });
-        toast("The draft of the custom model has the mapping now.");
-        location.hash = "#/edit";
+        drafts.put(rest, target, chosen);
+        toast(`The draft of ${rest || "the custom model"} has the mapping now.`);
+        location.hash = rest ? `#/edit/${encodeURIComponent(rest)}` : "#/edit";
       }, { class: "button primary" }), button("Copy", () => copy(members.input.value, "Members")))), h("div", { class: "card stack" }, trial, found)));
   }
   return h("div", {},

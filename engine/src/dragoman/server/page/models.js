@@ -68,6 +68,18 @@ function short(source) {
 
 function health(m, hours) {
   if (m.problem) return h("span", { class: "tag bad" }, "cannot be called");
+  return [checked(m.check), called(m, hours)];
+}
+
+/** How the last check went; one of an older document says nothing about this one. */
+function checked(check) {
+  if (!check?.is_current) return null;
+  const failed = check.state === "failed";
+  const told = `${new Date(check.at).toLocaleString("en-GB")}${check.message ? `: ${check.step}: ${check.message}` : ""}`;
+  return h("span", { class: `tag ${failed ? "bad" : "good"}`, title: told }, failed ? `check failed${check.step ? ` at ${check.step}` : ""}` : "check passed", h("span", { class: "visually-hidden" }, ` ${told}`));
+}
+
+function called(m, hours) {
   if (!m.health) return h("span", { class: "tag" }, "not called yet");
   const { calls, errors } = m.health;
   const kind = errors === 0 ? "good" : errors < calls ? "warn" : "bad";

@@ -6,9 +6,10 @@ import { drafts } from "/page/drafts.js";
 
 const MEMBERS = [["start", "Before everything"], ["system", "A system message"], ["user", "A user message"], ["user_with_system", "First user message, with the system message in it"], ["assistant", "An assistant message"], ["end", "After everything"]];
 
-export async function view() {
-  const { prompt_presets: presets } = await api.form();
-  const section = { preset: presets.includes("llama-2-chat") ? "llama-2-chat" : presets[0] };
+export async function view({ rest }) {
+  const [{ prompt_presets: presets }, found] = await Promise.all([api.form(), rest ? api.adapter(rest) : null]);
+  const own = drafts.get(rest || "custom")?.document.prompt || found?.effective.prompt;
+  const section = own ? { ...own } : { preset: presets.includes("llama-2-chat") ? "llama-2-chat" : presets[0] };
   const messages = [{ role: "system", content: "Answer in one sentence." }, { role: "user", content: "What is a dragoman?" }, { role: "assistant", content: "An interpreter." }, { role: "user", content: "Of which languages?" }];
   const preview = h("pre", { class: "raw", tabindex: 0, id: "prompt-preview" });
   const told = h("div", {});
@@ -29,7 +30,7 @@ export async function view() {
   }
 
   const inputs = MEMBERS.map(([name, title]) => {
-    const input = h("input", { class: "code", spellcheck: false, oninput: () => { if (input.value) section[name] = input.value.replaceAll("\\n", "\n"); else delete section[name]; changed(); } });
+    const input = h("input", { class: "code", spellcheck: false, value: (section[name] ?? "").replaceAll("\n", "\\n"), oninput: () => { if (input.value) section[name] = input.value.replaceAll("\\n", "\n"); else delete section[name]; changed(); } });
     return field(title, input, name === "user_with_system" ? "{system} and {content} stand for the texts" : ["start", "end"].includes(name) ? "" : "{content} stands for its text; \\n is a line break");
   });
 
@@ -45,10 +46,10 @@ export async function view() {
   changed();
   return h("div", {},
     h("div", { class: "page-head" }, h("div", {}, h("h1", {}, "Prompt"), h("p", {}, "For models that take one text: how each message is written. Sample messages on the right, the text as the model gets it below.")),
-      button("Use in a new adapter", () => {
-        drafts.set("custom", { document: { ...(drafts.get("custom")?.document || {}), prompt: { ...section } }, etag: null });
-        toast("The draft of the custom model has the prompt now.");
-        location.hash = "#/edit";
+      button(rest ? `Use in ${rest}` : "Use in a new adapter", () => {
+        drafts.put(rest, found, { prompt: { ...section } });
+        toast(`The draft of ${rest || "the custom model"} has the prompt now.`);
+        location.hash = rest ? `#/edit/${encodeURIComponent(rest)}` : "#/edit";
       }, { class: "button primary" })),
     h("div", { class: "split" },
       h("div", { class: "card stack" }, field("Preset", select([["", "None: what is written here stands for itself"], ...presets], section.preset, (value) => { if (value) section.preset = value; else delete section.preset; changed(); })), inputs),

@@ -6,12 +6,16 @@ import { parseJson, JsonError } from "/page/json.js";
 
 /** What an answer cost, from the adapter's pricing; `undefined` where it has none. */
 export function cost(usage, pricing) {
+  const amount = amountOf(usage, pricing);
+  return amount === undefined ? undefined : `${amount.toFixed(amount < 0.01 ? 6 : 4)} ${pricing.currency || ""}`.trim();
+}
+
+export function amountOf(usage, pricing) {
   if (!usage || !pricing?.input_per_million && !pricing?.output_per_million) return undefined;
   const cached = usage.prompt_tokens_details?.cached_tokens || 0;
   const cachedPrice = Number(pricing.cached_input_per_million ?? pricing.input_per_million ?? 0);
-  const amount = ((usage.prompt_tokens - cached) * Number(pricing.input_per_million || 0) + cached * cachedPrice
+  return ((usage.prompt_tokens - cached) * Number(pricing.input_per_million || 0) + cached * cachedPrice
     + usage.completion_tokens * Number(pricing.output_per_million || 0)) / 1e6;
-  return `${amount.toFixed(amount < 0.01 ? 6 : 4)} ${pricing.currency || ""}`.trim();
 }
 
 /** Run one answer and measure it. `target`: the members of the body that say which model; `show(run)` after each event. */

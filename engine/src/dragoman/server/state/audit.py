@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from typing import Any, Literal, NamedTuple
 
 from sqlalchemy import insert, select
@@ -79,15 +79,22 @@ class AuditPage(NamedTuple):
 class Audit:
     """The log, for who adds to it and who reads it."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, redact: Callable[[str], str] = str) -> None:
         self._database = database
+        self._redact = redact
 
     async def append(self, entry: AuditEntry) -> None:
-        """Add an entry; it is on the disk when this returns.
+        """Add an entry, without any secret that is known; it is on the disk when this returns.
 
         Raises:
             StateError: it could not be written.
         """
+        entry = replace(
+            entry,
+            subject=self._redact(entry.subject),
+            paths=tuple(map(self._redact, entry.paths)),
+            reason=None if entry.reason is None else self._redact(entry.reason),
+        )
         async with self._database.writing() as connection:
             await record(connection, entry)
 

@@ -110,6 +110,18 @@ class Changes:
                     self._refreshed.pop(topic, asyncio.Event()).set()
             self._looked_at = time.monotonic()
 
+    async def announce(self, topic: str) -> None:
+        """Tell the other processes of a change that this one has taken over already.
+
+        Raises:
+            StateError: The database cannot be written; nobody was told.
+        """
+        async with self._looking:
+            async with self._database.writing() as connection:
+                number = await move(connection, topic)
+            if self._seen.get(topic) == number - 1:  # otherwise somebody else's is still to be taken over
+                self._seen[topic] = number
+
     async def catch_up(self) -> None:
         """Look after a change of one's own. The change stands whatever happens here, so nothing is raised."""
         try:

@@ -6,6 +6,7 @@ SQLite is the embedded default, for any number of processes on one machine; Post
 from __future__ import annotations
 
 import asyncio
+import importlib
 import json
 import logging
 from collections.abc import AsyncGenerator, Iterator
@@ -223,11 +224,13 @@ def reason_of(error: BaseException) -> str:
 
 
 def _create_engine(url: URL, *, is_sqlite: bool, **pool: Any) -> AsyncEngine:
+    require_installed("server", "greenlet")
     if is_sqlite:
+        require_installed("server", "aiosqlite")
         _make_folder(Path(url.database or "").parent)
         arguments: dict[str, Any] = {}
     else:
-        _require_asyncpg()
+        require_installed("postgresql", "asyncpg")
         arguments = {"timeout": CONNECT_TIMEOUT_S, "command_timeout": COMMAND_TIMEOUT_S}
     engine = create_async_engine(
         url,
@@ -255,13 +258,18 @@ def _json_text(value: Any) -> str:
     return json.dumps(value, allow_nan=False)  # escapes all but ASCII: some databases refuse lone surrogates
 
 
-def _require_asyncpg() -> None:
-    try:
-        import asyncpg  # noqa: F401
-    except ImportError:
-        raise SettingsError(
-            "PostgreSQL needs a driver that is not installed", hint="pip install 'dragoman[postgresql]'"
-        ) from None
+def require_installed(extra: str, *modules: str) -> None:
+    """Import what an extra brings.
+
+    Raises:
+        SettingsError: Something of it is not installed.
+    """
+    for module in modules:
+        try:
+            importlib.import_module(module)
+        except ImportError:
+            what = f"{module}, a part of dragoman[{extra}], is not installed"
+            raise SettingsError(what, hint=f"pip install 'dragoman[{extra}]'") from None
 
 
 def _prepare_sqlite(connection: Any, _record: Any) -> None:

@@ -8,10 +8,10 @@ import hashlib
 import logging
 import os
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from dragoman.catalog import Saved
+from dragoman.catalog import Failure, Saved
 from dragoman.documents import SUFFIXES
 from dragoman.engine import Engine
 from dragoman.merge import Layer
@@ -23,6 +23,8 @@ from dragoman.server.state.store import ADAPTER, INFERENCE, TOPIC, Store
 
 logger = logging.getLogger("dragoman.state")
 
+#: What moves when an administrator asks for secrets and files to be read anew.
+RELOAD = "reload"
 #: A file younger than this may change again without a later time or another size; then its content counts, too.
 YOUNG_S = 2.0
 
@@ -54,6 +56,44 @@ class SavedDocuments:
             logger.exception("saved documents could not be taken over; the next change tries again")
 
 
+class Reloads:
+    """Reads secrets and files anew where an administrator asked another process for it."""
+
+    def __init__(self, engine: Engine, changes: Changes) -> None:
+        self._engine = engine
+        self._changes = changes
+        self._running: asyncio.Task[None] | None = None
+
+    def start(self) -> None:
+        """Follow from now on."""
+        self._changes.subscribe(RELOAD, self._take)
+
+    async def announce(self) -> None:
+        """Let the other processes do the same; raises ``StateError`` where they cannot be told."""
+        await self._changes.announce(RELOAD)
+
+    async def aclose(self) -> None:
+        """Stop."""
+        self._changes.unsubscribe(RELOAD, self._take)
+        if self._running is not None:
+            self._running.cancel()
+            await asyncio.gather(self._running, return_exceptions=True)
+
+    async def _take(self) -> None:
+        # Beside the watching of changes: sources of secrets can be slow, and a key may be revoked meanwhile.
+        before, self._running = self._running, None
+        self._running = asyncio.create_task(self._reload(before), name="dragoman-state-reload")
+
+    async def _reload(self, before: asyncio.Task[None] | None) -> None:
+        if before is not None:
+            await asyncio.gather(before, return_exceptions=True)
+        try:
+            await self._engine.reload()
+            logger.info("secrets and files are read again, as another process was asked to")
+        except Exception:
+            logger.exception("secrets and files could not be read again; what was read before holds")
+
+
 class ConfigurationFiles:
     """Lets the engine read its files again when one of them changes.
 
@@ -66,6 +106,7 @@ class ConfigurationFiles:
         self._known: dict[Path, tuple[os.stat_result, bytes]] = {}
         self._seen: Mapping[Path, bytes] = {}
         self._repeating = Repeating("dragoman-state-files", self._look, interval_s) if interval_s else None
+        self._told: set[str] = set()
         self.settings = SettingsFile(engine.settings)
         #: Why the files could not be read again at all; ``None``: they could.
         self.problem: str | None = None
@@ -86,12 +127,19 @@ class ConfigurationFiles:
             found = await asyncio.to_thread(self._contents)
             if found != self._seen:
                 logger.info("the configuration's files have changed and are read again")
-                await self._engine.reload()
+                self._tell((await self._engine.reload()).failures)
             self._seen, self.problem = found, None
         except Exception as error:
             if self.problem is None:
                 logger.exception("the configuration's files could not be read again; what was read before holds")
             self.problem = f"{type(error).__name__}: {error}"
+
+    def _tell(self, failures: Iterable[Failure]) -> None:
+        """Say each failure once: a folder where one file stays bad is read again for the others."""
+        found = {f"{failure.where}: {failure.reason}" for failure in failures}
+        for line in sorted(found - self._told):
+            logger.warning("%s", line)
+        self._told = found
 
     def _contents(self) -> dict[Path, bytes]:
         """Return a fingerprint of each document's content; one is read only where its time or size has changed."""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from sqlalchemy import Connection, func, inspect, select, text
 
 from dragoman.errors import StateError
-from dragoman.server.state.database import Database
+from dragoman.server.state.database import Database, require_installed
 
 if TYPE_CHECKING:
     from alembic.config import Config
@@ -52,6 +52,7 @@ async def upgrade(database: Database) -> MigrationStatus:
     """
     before = await migration_status(database)
     if not before.is_current:
+        require_installed("server", "alembic")
         async with database.writing() as connection:
             await connection.run_sync(_upgrade)
     return before

@@ -12,7 +12,7 @@ from dragoman.secrets import SecretStore
 from dragoman.server.state.audit import Audit
 from dragoman.server.state.changes import Changes
 from dragoman.server.state.database import Database, locate_database
-from dragoman.server.state.following import ConfigurationFiles, SavedDocuments
+from dragoman.server.state.following import ConfigurationFiles, Reloads, SavedDocuments
 from dragoman.server.state.keys import Keys
 from dragoman.server.state.ledger import Ledger
 from dragoman.server.state.migrating import migration_status, upgrade
@@ -32,17 +32,19 @@ class State:
     connections nor journals survive a fork.
     """
 
-    def __init__(self, settings: Settings, database: Database) -> None:
+    def __init__(self, settings: Settings, database: Database, secrets: SecretStore | None = None) -> None:
         self.settings = settings
         self.database = database
         self.changes = Changes(database)
         self.store = Store(database, self.changes)
         self.keys = Keys(database, self.changes)
-        self.audit = Audit(database)
+        self.audit = Audit(database, secrets.redact if secrets else str)
         self.ledger = Ledger(database, settings.locate(settings.store.directory) / JOURNAL_FOLDER, settings.store)
         self.retention = Retention(database, self.audit, settings.store.ledger_days, settings.store.audit_days)
         self._saved: SavedDocuments | None = None
         self._files: ConfigurationFiles | None = None
+        #: Lets every process read its secrets and files anew; ``None`` before :meth:`attach`.
+        self.reloads: Reloads | None = None
 
     @classmethod
     async def open(cls, settings: Settings, secrets: SecretStore | None = None, *, serve: bool = True) -> Self:
@@ -59,7 +61,7 @@ class State:
         """
         url = await locate_database(settings, secrets)
         database = Database(url, pool_size=settings.store.pool_size)
-        state = cls(settings, database)
+        state = cls(settings, database, secrets)
         try:
             await state._prepare()
             if serve:
@@ -75,6 +77,8 @@ class State:
         await self._files.start()
         self._saved = SavedDocuments(engine, self.store, self.changes)
         await self._saved.start()
+        self.reloads = Reloads(engine, self.changes)
+        self.reloads.start()
 
     async def aclose(self) -> None:
         """Move what is booked, write what is pending, stop the background work and close the connections."""
@@ -83,6 +87,8 @@ class State:
         if self._saved is not None:
             self._saved.stop()
         await self.changes.aclose()
+        if self.reloads is not None:
+            await self.reloads.aclose()
         await self.retention.aclose()
         await asyncio.gather(self.ledger.aclose(), self.keys.aclose(), return_exceptions=True)
         await self.database.aclose()

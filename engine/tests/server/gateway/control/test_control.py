@@ -1,5 +1,7 @@
 """The control API: who may do what, revisions with their tags, keys, usage, the audit log, the OpenAPI document."""
 
+import csv
+import io
 import re
 
 import pytest
@@ -62,6 +64,32 @@ def test_an_adapter_is_saved_used_changed_rolled_back_and_deleted(admin):
     assert history[-1]["reason"] == "try it"
     actions = [row["action"] for row in admin.get("/api/audit").json()["entries"]]
     assert actions[:4] == ["adapter.delete", "adapter.roll_back", "adapter.save", "adapter.save"]
+
+
+def test_if_match_with_a_star_means_whatever_is_saved(admin):
+    star = {"if-match": "*"}
+    assert admin.put("/api/adapters/fresh", json={"document": NEW}, headers=star).status_code == 412
+    assert admin.put("/api/adapters/fresh", json={"document": NEW}, headers={"if-none-match": "*"}).status_code == 201
+    for number in (2, 3):
+        assert admin.put("/api/adapters/fresh", json={"document": NEW}, headers=star).json()["number"] == number
+    assert admin.post("/api/adapters/fresh/roll-back", json={"revision": 1}, headers=star).status_code == 200
+    assert admin.delete("/api/adapters/fresh", headers=star).status_code == 200
+    assert admin.delete("/api/adapters/fresh", headers=star).status_code == 412
+
+
+def test_an_alias_with_a_slash_is_one_part_of_an_address(admin):
+    for written in ("a%2Fb", "a%2fb"):
+        assert admin.get(f"/api/adapters/{written}").json()["name"] == "model"
+    assert admin.get("/api/adapters/a/b").status_code == 404
+    assert admin.get("/api/adapters/a%2Fb/revisions").json()["error"]["code"] == "not_saved"
+
+
+@pytest.mark.parametrize("path", ["/api/adapters/fresh/revisions", "/api/nothing", "/v2/models"])
+def test_what_is_not_there_is_told_in_words_for_everybody(admin, path):
+    error = admin.get(path).json()["error"]
+    assert error["code"] in ("not_saved", "unknown_url")
+    assert "model" not in error["display_message"]
+    assert error["display_message"].endswith(".")
 
 
 @pytest.mark.parametrize(
@@ -202,8 +230,8 @@ def test_usage_is_everybodys_for_administrators_and_ones_own_for_others(admin, u
 
 
 def test_usage_is_told_by_what_was_called_and_by_tags(serve):
-    tagged = {"tagged": "{base: other, tags: {team: a, product: search}, base_model: family}"}
-    gateway = serve(adapters=tagged)
+    tagged = "{base: other, tags: {team: a, product: search}, base_model: family, upstreams: {far: {tags: {zone: f}}}}"
+    gateway = serve(adapters={"tagged": tagged})
     with gateway.client(gateway.key("boss", "admin")) as admin:
         chat(admin, "tagged")
         chat(admin, "other")
@@ -213,8 +241,18 @@ def test_usage_is_told_by_what_was_called_and_by_tags(serve):
             ("m-2", None, None, 1),
         ]
         assert admin.get("/api/usage?tag:product=search").json()["total"]["requests"] == 1
+        assert admin.get("/api/usage?upstream=far&by=tag:zone").json()["groups"][0]["tag:zone"] == "f"
         assert admin.get("/api/usage", params={"by": "tag:a'\"b"}).status_code == 422
         assert admin.get("/api/usage?tag:=x").status_code == 422
+
+
+def test_usage_is_told_as_csv_too(admin, user):
+    chat(user, "model")
+    told = admin.get("/api/usage?by=adapter,key&format=csv")
+    assert told.headers["content-type"] == "text/csv; charset=utf-8"
+    (row,) = csv.DictReader(io.StringIO(told.text))
+    assert (row["adapter"], row["requests"], row["currency"], row["cost"]) == ("model", "1", "USD", "17")
+    assert admin.get("/api/usage?format=xml").status_code == 422
 
 
 @pytest.mark.parametrize("query", ["by=model", "by=day,upstream", "model=secret-endpoint"])

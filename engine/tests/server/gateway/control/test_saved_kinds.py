@@ -1,8 +1,10 @@
 """Prompts and inference configurations through the control API: saved as adapters are, published, asked."""
 
+import contextlib
 import re
 from decimal import Decimal
 
+import httpx
 import pytest
 
 GREETING = {
@@ -177,6 +179,31 @@ def test_rendering_asks_nobody_and_comparing_books_each_variant_with_its_cost(ga
     save(admin, "half", failing)
     one, two = user.post("/api/prompts/half/compare", json=ask).json()["variants"]
     assert (one["error"]["code"], two["text"]) == ("content_filter", "Greet Jo ")
+
+
+def test_who_leaves_a_comparison_stops_every_variant_and_all_are_booked(gateway, admin, module_of_plugin, until):
+    variants = {name: {"adapter": adapter, "text": "!hang"} for name, adapter in (("a", "model"), ("b", "other"))}
+    save(admin, "slow", {"variants": variants})
+    state = module_of_plugin().state
+    with contextlib.suppress(httpx.ReadTimeout):
+        admin.post("/api/prompts/slow/compare", json={}, timeout=0.5)
+    until(lambda: state["closed"] == 2)
+    until(lambda: len(gateway.calls()) == 2)
+    booked = gateway.calls()
+    assert {(call["status"], call["error_code"]) for call in booked} == {(499, "client_gone")}
+    assert sorted(call["adapter"] for call in booked) == ["model", "other"]
+    assert all(call["input_tokens"] > 0 for call in booked)
+
+
+def test_terms_are_accepted_before_a_prompt_is_asked(serve):
+    terms = "{text: Be kind., required: true}"
+    gateway = serve(stage="dev", adapters={"strict": f"{{provider: scripted, model: m, notice: {terms}}}"})
+    with gateway.client(gateway.key("boss", "admin")) as admin:
+        save(admin, "kind", {"variants": {"one": {"adapter": "strict", "text": "Hi"}}})
+        refused = admin.post("/api/prompts/kind/run", json={})
+        assert (refused.status_code, refused.json()["error"]["code"]) == (403, "notice_not_accepted")
+        (row,) = admin.post("/api/prompts/kind/compare", json={}).json()["variants"]
+        assert row["error"]["code"] == "notice_not_accepted"
 
 
 # --- inference configurations ------------------------------------------------------------------------------------

@@ -3,6 +3,7 @@
 import json
 from decimal import Decimal
 
+import openai
 import pytest
 
 ASK = [{"role": "user", "content": "hello there"}]
@@ -106,6 +107,40 @@ def test_images_travel(client):
     content = [{"type": "text", "text": "!asked"}, image]
     answer = client.chat.completions.create(model="model", messages=[{"role": "user", "content": content}])
     assert json.loads(answer.choices[0].message.content)["parts"] == ["Text", "Image"]
+
+
+SIGNED = {"type": "thinking", "thinking": "hm", "signature": "s1"}
+SEALED = {"type": "redacted_thinking", "data": "r1"}
+
+
+def test_signed_and_sealed_reasoning_goes_there_and_back(client):
+    ask = say('!think:hm !sign:s1 !seal:r1 !call:weather:{"city":"Rome"}')
+    answer = client.chat.completions.create(model="model", messages=ask).choices[0].message
+    assert answer.thinking_blocks == [SIGNED, SEALED]
+    chunks = client.chat.completions.create(model="model", messages=ask, stream=True)
+    deltas = [chunk.choices[0].delta for chunk in chunks]
+    assert [block for delta in deltas for block in getattr(delta, "thinking_blocks", ())] == [SIGNED, SEALED]
+    result = {"role": "tool", "tool_call_id": answer.tool_calls[0].id, "content": "sunny"}
+    again = client.chat.completions.with_raw_response.create(
+        model="model", messages=[*ask, answer.to_dict(), result, *say("!thought")]
+    )
+    assert json.loads(again.parse().choices[0].message.content) == [["hm", "s1", None], ["", None, "r1"]]
+    assert "x-dragoman-left-out" not in again.headers
+
+
+def test_unsigned_reasoning_needs_no_blocks(client):
+    answer = client.chat.completions.create(model="model", messages=say("!think:hm yes")).choices[0].message
+    assert not hasattr(answer, "thinking_blocks")
+    back = {**answer.to_dict(), "thinking_blocks": []}
+    again = client.chat.completions.create(model="model", messages=[*ASK, back, *say("!thought")])
+    assert json.loads(again.choices[0].message.content) == [["hm", None, None]]
+
+
+@pytest.mark.parametrize("blocks", ["text", [1], [{"type": "other"}], [{"type": "redacted_thinking"}]])
+def test_blocks_that_are_none_are_refused(client, blocks):
+    message = {"role": "assistant", "content": "x", "thinking_blocks": blocks}
+    with pytest.raises(openai.BadRequestError, match="thinking_blocks"):
+        client.chat.completions.create(model="model", messages=[*ASK, message, *ASK])
 
 
 def test_reasoning_refusal_and_log_probabilities_have_their_places(client):

@@ -19,7 +19,7 @@ from dragoman.cli.plugin import (
 )
 
 from dragoman_aws.commands.replacing import Callers, Rewriting, callers_object, callers_of, tell_callers
-from dragoman_aws.commands.shown import application_object, progress
+from dragoman_aws.commands.shown import application_object, progress, yes_option
 from dragoman_aws.commands.who import Who, who_options
 from dragoman_aws.profiles import ApplicationProfile, ApplicationProfiles, Plan
 from dragoman_aws.profiles.declared import apply as carry_out
@@ -36,7 +36,7 @@ Examples:
 @click.command(epilog=EPILOG)
 @click.argument("file", metavar="FILE")
 @click.option("--dry-run", is_flag=True, help="Show the plan and change nothing.")
-@click.option("--yes", is_flag=True, help="Do not ask.")
+@yes_option
 @click.option("--write-adapters", is_flag=True, help="Put new ARNs into the files of the adapters that name old ones.")
 @json_option
 @who_options

@@ -22,12 +22,16 @@ from dragoman_aws.commands.applying import apply
 from dragoman_aws.commands.importing import import_profiles
 from dragoman_aws.commands.shown import (
     application_object,
+    confirm_deletion,
     cross_region_object,
+    description_option,
     progress,
-    save_adapter,
     save_option,
+    saved,
     show,
+    tag_option,
     tags_from,
+    yes_option,
 )
 from dragoman_aws.commands.who import Who, who_options
 from dragoman_aws.profiles import (
@@ -78,7 +82,7 @@ def list_profiles(
     if offline:
         found: tuple[list[CrossRegionInferenceProfile], list[ApplicationProfile]] = (shipped(), [])
     else:
-        found = invocation.run(lambda engine: _listed(engine, who, kind, geo))
+        found = who.ask(invocation, lambda account: _listed(account, kind, geo))
     system = [p for p in found[0] if model in (None, p.model) and geo in (None, p.geo_region)]
     own = [p for p in found[1] if model in (None, p.base_model)]
     if as_json:
@@ -93,12 +97,11 @@ def list_profiles(
 
 
 async def _listed(
-    engine: Any, who: Who, kind: str, geo: str | None
+    account: Account, kind: str, geo: str | None
 ) -> tuple[list[CrossRegionInferenceProfile], list[ApplicationProfile]]:
-    async with await who.account(engine) as account:
-        system = await discover(account, progress) if kind != "application" else []
-        own = await ApplicationProfiles(account).list(progress) if kind != "system" and geo is None else []
-        return system, own
+    system = await discover(account, progress) if kind != "application" else []
+    own = await ApplicationProfiles(account).list(progress) if kind != "system" and geo is None else []
+    return system, own
 
 
 @profiles.command("show")
@@ -118,19 +121,18 @@ def show_profile(
             raise click.BadParameter("it needs the account", param_hint="'--save'")
         shown = cross_region_object(CrossRegionInferenceProfile.from_id(profile))
     else:
-        shown = invocation.run(lambda engine: _shown(engine, who, profile, save))
+        shown, document = who.ask(invocation, lambda account: _shown(account, profile))
+        saved(invocation, save, document)
     show(shown, as_json=as_json)
 
 
-async def _shown(engine: Any, who: Who, reference: str, name: str | None) -> dict[str, Any]:
-    async with await who.account(engine) as account:
-        if (row := await _system_defined(account, reference)) is not None:
-            found = from_summary(row, account.region)
-            await save_adapter(engine, name, found.as_adapter(account.region))
-            return cross_region_object(found)
-        own = await ApplicationProfiles(account).get(reference)
-        await save_adapter(engine, name, own.as_adapter())
-        return application_object(own)
+async def _shown(account: Account, reference: str) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return a profile as it is shown, and an adapter that calls it."""
+    if (row := await _system_defined(account, reference)) is not None:
+        found = from_summary(row, account.region)
+        return cross_region_object(found), found.as_adapter(account.region)
+    own = await ApplicationProfiles(account).get(reference)
+    return application_object(own), own.as_adapter()
 
 
 async def _system_defined(account: Account, reference: str) -> dict[str, Any] | None:
@@ -165,13 +167,11 @@ def geo(region: str, as_json: bool) -> None:
 
 # --- create, tag, delete -----------------------------------------------------------------------------------------
 
-tag_option = click.option("--tag", "tags", metavar="KEY=VALUE", multiple=True, help="A tag; may be repeated.")
-
 
 @profiles.command()
 @click.argument("name")
 @click.option("--from", "source", metavar="ID|ARN", required=True, help="A model or a cross-region profile.")
-@click.option("--description", metavar="TEXT", help="At most 200 characters.")
+@description_option
 @tag_option
 @click.option("--no-wait", is_flag=True, help="Do not wait until it is active.")
 @save_option
@@ -193,22 +193,15 @@ def create(
     who: Who,
 ) -> None:
     """Create an application profile and print it."""
-    given = tags_from(tags)
-
-    async def work(engine: Any) -> ApplicationProfile:
-        async with await who.account(engine) as account:
-            return await ApplicationProfiles(account).create(
-                name, source, description=description, tags=given, wait_s=0 if no_wait else 60
-            )
-
-    made = invocation.run(lambda engine: _and_saved(engine, work, save))
+    given, wait_s = tags_from(tags), 0 if no_wait else 60
+    made = who.ask(
+        invocation,
+        lambda account: ApplicationProfiles(account).create(
+            name, source, description=description, tags=given, wait_s=wait_s
+        ),
+    )
+    saved(invocation, save, made.as_adapter())
     show(application_object(made), as_json=as_json)
-
-
-async def _and_saved(engine: Any, work: Any, name: str | None) -> ApplicationProfile:
-    made: ApplicationProfile = await work(engine)
-    await save_adapter(engine, name, made.as_adapter())
-    return made
 
 
 @profiles.command()
@@ -220,12 +213,7 @@ async def _and_saved(engine: Any, work: Any, name: str | None) -> ApplicationPro
 def tag(invocation: Invocation, /, *, profile: str, tags: tuple[str, ...], who: Who) -> None:
     """Set tags of an application profile; others stay."""
     given = tags_from(tags)
-
-    async def work(engine: Any) -> None:
-        async with await who.account(engine) as account:
-            await ApplicationProfiles(account).tag(profile, given)
-
-    invocation.run(work)
+    who.ask(invocation, lambda account: ApplicationProfiles(account).tag(profile, given))
 
 
 @profiles.command()
@@ -236,28 +224,17 @@ def tag(invocation: Invocation, /, *, profile: str, tags: tuple[str, ...], who: 
 @pass_invocation
 def untag(invocation: Invocation, /, *, profile: str, keys: tuple[str, ...], who: Who) -> None:
     """Remove tags of an application profile."""
-
-    async def work(engine: Any) -> None:
-        async with await who.account(engine) as account:
-            await ApplicationProfiles(account).untag(profile, keys)
-
-    invocation.run(work)
+    who.ask(invocation, lambda account: ApplicationProfiles(account).untag(profile, keys))
 
 
 @profiles.command()
 @click.argument("profile", metavar="ID|NAME|ARN")
-@click.option("--yes", is_flag=True, help="Do not ask.")
+@yes_option
 @who_options
 @global_options
 @pass_invocation
 def delete(invocation: Invocation, /, *, profile: str, yes: bool, who: Who) -> None:
     """Delete an application profile; calls of its ARN fail from then on."""
-    if not yes:
-        click.confirm(f"Delete the profile {profile}?", abort=True, err=True)
-
-    async def work(engine: Any) -> None:
-        async with await who.account(engine) as account:
-            await ApplicationProfiles(account).delete(profile)
-
-    invocation.run(work)
+    confirm_deletion(f"the profile {profile}", yes=yes)
+    who.ask(invocation, lambda account: ApplicationProfiles(account).delete(profile))
     note(f"the profile {profile} is deleted")

@@ -23,7 +23,7 @@ from dragoman.cli.plugin import (
 )
 
 from dragoman_aws.commands.prompt_files import into, save_prompt
-from dragoman_aws.commands.shown import progress, save_adapter, tags_from
+from dragoman_aws.commands.shown import confirm_deletion, progress, save_adapter, tags_from, yes_option
 from dragoman_aws.commands.who import Who, who_options
 from dragoman_aws.prompts import ImportedPrompt, ManagedPrompt, ManagedPrompts, Plan, Pushed, plan, read_prompt
 from dragoman_aws.prompts import push as carry_out
@@ -66,7 +66,7 @@ def _of_ours(_ctx: click.Context, _parameter: click.Parameter, text: str | None)
 @click.option("--tag", "tags", metavar="KEY=VALUE", multiple=True, help="A tag; may be repeated. Others stay.")
 @click.option("--kms-key", metavar="ARN", help="The key to encrypt with; without it the one that there is.")
 @click.option("--dry-run", is_flag=True, help="Show the plan and change nothing.")
-@click.option("--yes", is_flag=True, help="Do not ask.")
+@yes_option
 @json_option
 @who_options
 @global_options
@@ -183,11 +183,7 @@ def _pushed_object(one: Pushed) -> dict[str, Any]:
 def list_prompts(invocation: Invocation, /, *, as_json: bool, who: Who) -> None:
     """List the prompts of the account, all pages of them."""
 
-    async def work(engine: Any) -> list[ManagedPrompt]:
-        async with await who.account(engine) as account:
-            return await ManagedPrompts(account).list(progress)
-
-    found = invocation.run(work)
+    found = who.ask(invocation, lambda account: ManagedPrompts(account).list(progress))
     if as_json:
         write_json({"prompts": [_listed(prompt) for prompt in found]})
     elif found:
@@ -204,21 +200,15 @@ def _listed(prompt: ManagedPrompt) -> dict[str, Any]:
 @prompts.command()
 @click.argument("prompt", metavar="ID|NAME|ARN")
 @click.option("--version", metavar="N", help="Only this version; without it the prompt with all its versions.")
-@click.option("--yes", is_flag=True, help="Do not ask.")
+@yes_option
 @who_options
 @global_options
 @pass_invocation
 def delete(invocation: Invocation, /, *, prompt: str, version: str | None, yes: bool, who: Who) -> None:
     """Delete a prompt of the account; calls of its ARN fail from then on."""
     what = f"version {version} of the prompt {prompt}" if version else f"the prompt {prompt}"
-    if not yes:
-        click.confirm(f"Delete {what}?", abort=True, err=True)
-
-    async def work(engine: Any) -> None:
-        async with await who.account(engine) as account:
-            await ManagedPrompts(account).delete(prompt, version)
-
-    invocation.run(work)
+    confirm_deletion(what, yes=yes)
+    who.ask(invocation, lambda account: ManagedPrompts(account).delete(prompt, version))
     note(f"{what} is deleted")
 
 

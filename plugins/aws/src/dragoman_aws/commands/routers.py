@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Literal
 
 import click
 from dragoman.cli.plugin import (
@@ -17,7 +17,18 @@ from dragoman.cli.plugin import (
     write_line,
 )
 
-from dragoman_aws.commands.shown import progress, router_object, save_adapter, save_option, show, tags_from
+from dragoman_aws.commands.shown import (
+    confirm_deletion,
+    description_option,
+    progress,
+    router_object,
+    save_option,
+    saved,
+    show,
+    tag_option,
+    tags_from,
+    yes_option,
+)
 from dragoman_aws.commands.who import Who, who_options
 from dragoman_aws.profiles import PromptRouter, PromptRouters, facts
 
@@ -47,11 +58,7 @@ def list_routers(
 ) -> None:
     """List the routers of the account and the models behind them."""
 
-    async def work(engine: Any) -> list[PromptRouter]:
-        async with await who.account(engine) as account:
-            return await PromptRouters(account).list(kind, progress)
-
-    found = invocation.run(work)
+    found = who.ask(invocation, lambda account: PromptRouters(account).list(kind, progress))
     if as_json:
         write_json({"routers": [router_object(router) for router in found]})
     elif found:
@@ -76,7 +83,8 @@ def show_router(
 ) -> None:
     """Show a router and the models behind it."""
     if not offline:
-        found = invocation.run(lambda engine: _found(engine, who, router, save))
+        found = who.ask(invocation, lambda account: PromptRouters(account).get(router))
+        saved(invocation, save, found.as_adapter())
     else:
         region = ((who.override or {}).get("connection") or {}).get("region")
         if region is None or save is not None:
@@ -86,20 +94,13 @@ def show_router(
     show(router_object(found), as_json=as_json)
 
 
-async def _found(engine: Any, who: Who, reference: str, name: str | None) -> PromptRouter:
-    async with await who.account(engine) as account:
-        found = await PromptRouters(account).get(reference)
-    await save_adapter(engine, name, found.as_adapter())
-    return found
-
-
 @routers.command()
 @click.argument("name")
 @click.option("--model", "models", metavar="ID|ARN", multiple=True, required=True, help="Two, of one family.")
 @click.option("--fallback", metavar="ID|ARN", required=True, help="One of them: used unless the other is better.")
 @click.option("--difference", type=float, required=True, metavar="PERCENT", help="By how much: 0 to 100, steps of 5.")
-@click.option("--description", metavar="TEXT", help="At most 200 characters.")
-@click.option("--tag", "tags", metavar="KEY=VALUE", multiple=True, help="A tag; may be repeated.")
+@description_option
+@tag_option
 @save_option
 @json_option
 @who_options
@@ -122,41 +123,29 @@ def create(
     """Create a custom router and print it."""
     given = tags_from(tags)
 
-    async def work(engine: Any) -> PromptRouter:
-        async with await who.account(engine) as account:
-            return await PromptRouters(account).create(
-                name,
-                models,
-                fallback=fallback,
-                quality_difference_percent=difference,
-                description=description,
-                tags=given,
-            )
-
-    made = invocation.run(lambda engine: _and_saved(engine, work, save))
+    made = who.ask(
+        invocation,
+        lambda account: PromptRouters(account).create(
+            name,
+            models,
+            fallback=fallback,
+            quality_difference_percent=difference,
+            description=description,
+            tags=given,
+        ),
+    )
+    saved(invocation, save, made.as_adapter())
     show(router_object(made), as_json=as_json)
-
-
-async def _and_saved(engine: Any, work: Any, name: str | None) -> PromptRouter:
-    made: PromptRouter = await work(engine)
-    await save_adapter(engine, name, made.as_adapter())
-    return made
 
 
 @routers.command()
 @click.argument("router", metavar="ID|NAME|ARN")
-@click.option("--yes", is_flag=True, help="Do not ask.")
+@yes_option
 @who_options
 @global_options
 @pass_invocation
 def delete(invocation: Invocation, /, *, router: str, yes: bool, who: Who) -> None:
     """Delete a custom router."""
-    if not yes:
-        click.confirm(f"Delete the router {router}?", abort=True, err=True)
-
-    async def work(engine: Any) -> None:
-        async with await who.account(engine) as account:
-            await PromptRouters(account).delete(router)
-
-    invocation.run(work)
+    confirm_deletion(f"the router {router}", yes=yes)
+    who.ask(invocation, lambda account: PromptRouters(account).delete(router))
     note(f"the router {router} is deleted")

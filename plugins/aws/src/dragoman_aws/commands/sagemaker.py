@@ -101,7 +101,7 @@ def deploy(
                 _confirm(f"Make {len(prepared.plan.changes)} changes?", yes=yes)
                 left = _carry_out(running, plane, prepared, declared.ready_timeout_s)
         finally:
-            running.run(plane.__aexit__())
+            running.run(plane.aclose())
         for told in (*left, *missing):
             note(told)
         if as_json:
@@ -191,7 +191,7 @@ def delete(invocation: Invocation, /, endpoint: str, region: str | None, profile
             with shown_progress() as progress:
                 running.run(remove(plane, removal, progress=progress))
         finally:
-            running.run(plane.__aexit__())
+            running.run(plane.aclose())
     note(f"the endpoint {name} is deleted")
 
 
@@ -237,7 +237,7 @@ def _declared(file: str) -> Any:
 async def _plane(engine: Any, declared: Any) -> Any:
     from dragoman_aws.deployment.control_plane import ControlPlane
 
-    return await ControlPlane.of(engine, declared)
+    return await ControlPlane.declared(engine, declared)
 
 
 async def _named(engine: Any, text: str, region: str | None, profile: str | None) -> tuple[str, Any]:

@@ -7,11 +7,15 @@ from dataclasses import asdict
 from typing import Any
 
 import click
-from dragoman.cli.plugin import aside, note, write, write_document, write_json
+from dragoman.cli.plugin import Invocation, aside, note, write, write_document, write_json
 
 from dragoman_aws.profiles import ApplicationProfile, CrossRegionInferenceProfile, PromptRouter
 
 save_option = click.option("--save", metavar="NAME", help="Save an adapter that calls it, under this name.")
+
+description_option = click.option("--description", metavar="TEXT", help="At most 200 characters.")
+tag_option = click.option("--tag", "tags", metavar="KEY=VALUE", multiple=True, help="A tag; may be repeated.")
+yes_option = click.option("--yes", is_flag=True, help="Do not ask.")
 
 
 def progress(text: str) -> None:
@@ -61,6 +65,18 @@ def show(value: Mapping[str, Any], *, as_json: bool) -> None:
         write_json(value)
     else:
         write(write_document(value, ".yaml"))
+
+
+def confirm_deletion(what: str, *, yes: bool) -> None:
+    """Ask whether something may be deleted, unless that was said before."""
+    if not yes:
+        click.confirm(f"Delete {what}?", abort=True, err=True)
+
+
+def saved(invocation: Invocation, name: str | None, document: Mapping[str, Any]) -> None:
+    """Save an adapter as :func:`save_adapter` does, in a run of its own."""
+    if name is not None:
+        invocation.run(lambda engine: save_adapter(engine, name, document))
 
 
 async def save_adapter(engine: Any, name: str | None, document: Mapping[str, Any]) -> None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Any, TypeVar
 
 import click
+from dragoman.cli.plugin import Invocation
 
 F = TypeVar("F", bound=Callable[..., Any])
+T = TypeVar("T")
 
 _OPTIONS = (
     click.option("-a", "--adapter", metavar="NAME", help="Call as this adapter does; without it as the settings say."),
@@ -58,6 +60,15 @@ class Who:
                 given[-1]["external_id"] = external_id
             connection["roles"] = given
         self.override: dict[str, Any] | None = {"connection": connection} if connection else None
+
+    def ask(self, invocation: Invocation, work: Callable[[Any], Awaitable[T]]) -> T:
+        """Run one piece of work with the account as this identity sees it."""
+
+        async def asked(engine: Any) -> T:
+            async with await self.account(engine) as account:
+                return await work(account)
+
+        return invocation.run(asked)
 
     async def account(self, engine: Any) -> Any:
         """Return the account as this identity sees it; close it with ``async with``."""

@@ -90,7 +90,8 @@ class Clients:
 
 def _refuse_what_is_not_json(http_response: Any, model: Any, **_: Any) -> None:
     """Raise where botocore would read nothing, in silence, out of the page of a proxy or of another server."""
-    if model.has_streaming_output or "json" not in model.service_model.metadata.get("protocol", ""):
+    is_stream = model.has_streaming_output or model.has_event_stream_output
+    if is_stream or "json" not in model.service_model.metadata.get("protocol", ""):
         return
     body = http_response.content.lstrip()
     if body and not body.startswith(b"{"):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import datetime as dt
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -73,7 +74,7 @@ async def _model(row: Row, profiles: Mapping[str, list[str]], access: Access, ac
     can_invoke: bool | None
     can_invoke, why_not = _by_itself(row, operations, profiles.get(model, []))
     if can_invoke:
-        can_invoke, why_not = _said(await access.of(model, account.region))
+        can_invoke, why_not = _unless_it_ends(row, *_said(await access.of(model, account.region)))
     lifecycle = row.get("modelLifecycle") or {}
     return ListedModel(
         model,
@@ -118,6 +119,22 @@ def _by_itself(row: Row, operations: Sequence[str], profiles: Sequence[str]) -> 
     return False, "only through a profile, and there is none in this region"
 
 
+def _unless_it_ends(row: Row | None, can_invoke: bool | None, why_not: str | None) -> tuple[bool | None, str | None]:
+    """Return what is told of a model, or of a profile of it, by where it is in its life.
+
+    Bedrock refuses a legacy model to an account that did not call it within 30 days (ResourceNotFoundException, seen
+    2026-08), which no list says.
+    """
+    lifecycle = (row or {}).get("modelLifecycle") or {}
+    end = lifecycle.get("endOfLifeTime")
+    if can_invoke is False or lifecycle.get("status") != "LEGACY":
+        return can_invoke, why_not
+    if isinstance(end, dt.datetime) and end <= dt.datetime.now(dt.UTC):
+        return False, f"its end of life was {_day(end)}: choose a newer model"
+    until = f" until {_day(end)}" if _day(end) else ""
+    return None, f"it is a legacy model{until}: accounts that did not call it within 30 days are refused"
+
+
 def _said(found: Availability) -> tuple[bool | None, str | None]:
     """Return what is told of an availability; what could not be asked is not known."""
     if found.usable is False:
@@ -143,6 +160,7 @@ async def _profile(row: Row, known: Mapping[str, Row], access: Access, account: 
     found = await asyncio.gather(*(access.of(model, region) for model, region in pairs))
     base = known.get(bases[0]) if bases else None
     can_invoke, why_not = _through(pairs, found)
+    can_invoke, why_not = _unless_it_ends(base, can_invoke, why_not)
     if row.get("status") not in (None, "ACTIVE"):
         can_invoke, why_not = False, f"it is {row['status']}"
     return ListedModel(

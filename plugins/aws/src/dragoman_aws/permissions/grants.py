@@ -57,7 +57,8 @@ def grant(
     Args:
         target: An id, an ARN, a profile or a router.
         principal: The ARN of the role or user; ``None`` = left open.
-        region: Where it is called; several where it is called from several. An ARN brings its own.
+        region: Where it is called; several where it is called from several, ``*`` = from everywhere. An ARN brings its
+            own.
         account: Whose it is, in 12 digits; empty = ``*`` stands in the ARNs, and a note says so.
         uses: ``invoke``; ``lookup``: what the doctor asks: describe and list it, see whether access is granted;
             ``access``: see that and request it; ``prompt``: read a stored prompt; ``batch``: jobs of model invocation;

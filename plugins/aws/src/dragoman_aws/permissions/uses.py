@@ -10,6 +10,7 @@ from dragoman_aws.identity.region import partition as partition_of
 from dragoman_aws.permissions.resources import Caller, Touched
 from dragoman_aws.permissions.statements import ANY, Statement
 from dragoman_aws.profiles import Invokable
+from dragoman_aws.quotas import ACTIONS as QUOTA_ACTIONS
 
 Use = Literal["invoke", "lookup", "access", "prompt", "batch", "list", "manage"]
 USES: tuple[Use, ...] = ("invoke", "lookup", "access", "prompt", "batch", "list", "manage")
@@ -123,7 +124,7 @@ def _lookup(wanted: Wanted) -> _Allowed:
             statements.append(Statement(f"Describe{action.partition(':Get')[2]}", (action,), (arn,)))
             lists += [_LISTS_OF[action]] if action in _LISTS_OF else []
     if wanted.touched.models:
-        lists.append(_SEE_ACCESS)
+        lists += [_SEE_ACCESS, *QUOTA_ACTIONS]
     if lists:
         statements.append(Statement("List", tuple(dict.fromkeys(lists)), (ANY,)))
     return statements, [] if statements else ["nothing tells the target's state, so that nothing is allowed for it"]

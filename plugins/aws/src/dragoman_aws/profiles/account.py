@@ -1,10 +1,11 @@
-"""Bedrock's control plane, as one identity sees it in one region: asynchronous, all pages, with retries."""
+"""AWS's control planes, as one identity sees them in one region: asynchronous, all pages, with retries."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Any, ParamSpec, Protocol, TypeVar
+from dataclasses import replace
+from typing import Any, ClassVar, ParamSpec, Protocol, Self, TypeVar
 
 from dragoman.errors import DocumentError, Problem
 from dragoman.plugin import Target
@@ -43,7 +44,8 @@ class Deployment(Protocol):
 class Account:
     """Calls AWS as an adapter's identity, its roles in other accounts included; use it as ``async with``.
 
-    Errors are the engine's own and name the identity, the missing action and the resource.
+    Errors are the engine's own and name the identity, the missing action and the resource. ``service`` is the one that
+    is called where a call names none.
 
     Args:
         deployment: The engine, whose secrets and threads are used.
@@ -53,6 +55,8 @@ class Account:
             ``control_endpoint_url``, others are those of the connection's ``endpoints``, else their service's own.
         max_attempts: Of each call.
     """
+
+    service: ClassVar[str] = "bedrock"
 
     def __init__(
         self,
@@ -77,8 +81,8 @@ class Account:
             **(endpoints or {}),
         }
         self._max_attempts = max_attempts
-        self._clients: Any = None
-        self._open: dict[str, Any] = {}
+        self._clients: dict[str, Any] = {}
+        self._open: dict[tuple[str, str], Any] = {}
 
     @classmethod
     async def of(
@@ -98,7 +102,7 @@ class Account:
         resolved = await deployment.resolve(document, override)
         return cls(deployment, resolved.target)
 
-    async def __aenter__(self) -> Account:
+    async def __aenter__(self) -> Self:
         return self
 
     async def __aexit__(self, *_: object) -> None:
@@ -114,10 +118,26 @@ class Account:
         """Run a blocking function in the deployment's threads."""
         return await self._deployment.run_blocking(function, *args, **kwargs)
 
-    async def call(self, operation: str, *, service: str = "bedrock", **arguments: Any) -> dict[str, Any]:
-        """Return the answer of one operation, under botocore's name for it: ``get_inference_profile``."""
-        client = await self._client(service)
-        answer: dict[str, Any] = await self._asked(lambda: getattr(client, operation)(**arguments))
+    async def secret(self, name: str) -> Secret:
+        """Return a secret of the deployment."""
+        store = await self.run_blocking(lambda: self._deployment.secrets)
+        return await store.get(name)
+
+    async def call(
+        self, operation: str, *, service: str | None = None, region: str | None = None, **arguments: Any
+    ) -> dict[str, Any]:
+        """Return the answer of one operation, under botocore's name for it: ``get_inference_profile``.
+
+        Args:
+            operation: botocore's name for it.
+            service: Whose, under botocore's name; ``None`` = the usual one.
+            region: Where; ``None`` = the account's own.
+            arguments: Of the operation.
+        """
+        client = await self._client(service or self.service, region)
+        answer: dict[str, Any] = await self._asked(
+            service or self.service, lambda: getattr(client, operation)(**arguments)
+        )
         return answer
 
     async def pages(
@@ -142,17 +162,17 @@ class Account:
             if progress is not None:
                 progress(f"{len(rows)} so far, asking for more")
 
-    async def _client(self, service: str) -> Any:
-        if service not in self._open:
+    async def _client(self, service: str, region: str | None = None) -> Any:
+        where = region or self.region
+        if (service, where) not in self._open:
             given, api_key = await self._given()
-            self._open[service] = await self._deployment.run_blocking(self._make, service, given, api_key)
-        return self._open[service]
+            self._open[service, where] = await self.run_blocking(self._make, service, where, given, api_key)
+        return self._open[service, where]
 
     async def _given(self) -> tuple[Any, Secret | None]:
-        store = await self._deployment.run_blocking(lambda: self._deployment.secrets)
         if isinstance(self.identity.auth, BedrockApiKeyAuth):
-            return None, await store.get(self._api_key())
-        return self.identity.keys_from({n: await store.get(s) for n, s in self.identity.secrets.items()}), None
+            return None, await self.secret(self._api_key())
+        return self.identity.keys_from({n: await self.secret(s) for n, s in self.identity.secrets.items()}), None
 
     def _api_key(self) -> str:
         if name := self._target.credentials.get("api_key"):
@@ -160,16 +180,26 @@ class Account:
         problem = Problem("credentials.api_key", "is missing", "name the secret that holds it")
         raise DocumentError(f"provider {self._target.provider}", [problem])
 
-    def _make(self, service: str, given: Any, api_key: Secret | None) -> Any:
+    def _make(self, service: str, region: str, given: Any, api_key: Secret | None) -> Any:
         from dragoman_aws.identity.clients import Clients  # in the thread: importing botocore takes long
 
-        self._clients = self._clients or Clients(self.identity, given, api_key=api_key)
-        return self._clients.client(service, endpoint_url=self._endpoints.get(service), max_attempts=self._max_attempts)
+        if region not in self._clients:
+            self._clients[region] = Clients(replace(self.identity, region=region), given, api_key=api_key)
+        address = self._endpoints.get(service)
+        return self._clients[region].client(service, endpoint_url=address, max_attempts=self._max_attempts)
 
-    async def _asked(self, call: Callable[[], T]) -> T:
+    async def _asked(self, service: str, call: Callable[[], T]) -> T:
         def run() -> T:
             from dragoman_aws.identity.errors import ask
 
-            return ask("AWS", self.identity.who, call)
+            return ask(_TITLES.get(service, "AWS"), self.identity.who, call)
 
-        return await self._deployment.run_blocking(run)
+        return await self.run_blocking(run)
+
+
+#: What errors call a service; others are AWS.
+_TITLES = {
+    "sagemaker": "SageMaker",
+    "secretsmanager": "Secrets Manager",
+    "service-quotas": "Service Quotas",
+}

@@ -16,6 +16,7 @@ from dragoman.policy import shown_document
 from dragoman.provider import ProviderDescription
 from dragoman.schema import adapter_schema
 from dragoman.server.control.routes import Answer, Asked, Route
+from dragoman.server.control.workbench.identity import last_check
 from dragoman.server.control.workbench.notices import notice_of
 from dragoman.server.state.ledger import UsageQuery
 from dragoman.server.state.store import ADAPTER
@@ -59,10 +60,12 @@ async def _health(asked: Asked) -> dict[str | None, dict[str, int]]:
 async def _row(asked: Asked, row: AdapterSummary, health: Mapping[str | None, Any]) -> dict[str, Any]:
     is_admin = asked.caller.role == "admin"
     shown: dict[str, Any] = {}
-    notice = None
+    notice, mark = None, ""
     with contextlib.suppress(DragomanError):  # the row's problem says why
         resolved = await asked.engine.resolve(row.name)
         shown, notice = shown_document(resolved.document, asked.caller.role), resolved.adapter.notice
+        mark = resolved.digest
+    check = last_check(asked, row.name)
     saved = asked.state.store.current(ADAPTER).get(row.name)
     return {
         "name": row.name,
@@ -80,6 +83,7 @@ async def _row(asked: Asked, row: AdapterSummary, health: Mapping[str | None, An
         "saved_revision": saved.number if saved else None,
         "problem": row.problem if is_admin or row.problem is None else "cannot be called just now",
         "health": health.get(row.name),
+        "check": check and {**check, "is_current": check.pop("digest") == mark},
     }
 
 

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from contextlib import aclosing
+from typing import Any
 
 from dragoman.server.control.checking import check
 from dragoman.server.control.routes import Answer, Asked, Route
 from dragoman.server.control.workbench.drafts import resolve_draft
+
+#: How a check ended, as a saved document.
+KIND = "check"
 
 
 async def examine(asked: Asked) -> Answer:
@@ -20,7 +24,27 @@ async def examine(asked: Asked) -> Answer:
         async for step in found:
             shown = {"name": step.name, "state": step.state, "message": step.message, "hint": step.hint}
             steps.append(shown | {"detail": step.detail})
+    if isinstance(adapter, str) and steps:
+        await _remember(asked, adapter, steps[-1], resolved.digest)
     return Answer({"steps": steps})
+
+
+async def _remember(asked: Asked, adapter: str, last: dict[str, Any], digest: str) -> None:
+    """Keep how the check of a saved adapter ended, for the list of models; what a draft's check found is forgotten."""
+    found = {"state": last["state"], "step": last["name"], "message": last["message"], "digest": digest}
+    await asked.state.store.save(KIND, adapter, found, by=asked.actor)
+
+
+def last_check(asked: Asked, adapter: str) -> dict[str, Any] | None:
+    """Return how the last check of an adapter ended, and when; what exactly it found is for administrators."""
+    revision = asked.state.store.current(KIND).get(adapter)
+    if revision is None:
+        return None
+    document = revision.document
+    shown = {"state": document["state"], "at": revision.saved_at.isoformat(), "digest": document["digest"]}
+    if asked.caller.role == "admin":
+        shown |= {"step": document["step"], "message": document["message"]}
+    return shown
 
 
 ROUTES = (
