@@ -1,7 +1,9 @@
+import asyncio
 import json
 import sqlite3
 import subprocess
 import sys
+import threading
 
 import pytest
 from dragoman.errors import SecretError, SettingsError, StateError
@@ -99,8 +101,6 @@ async def test_sqlite_waits_for_another_process_to_finish_writing(tmp_path):
     async with await State.open(settings) as state:
         other = sqlite3.connect(tmp_path / "dragoman.db", isolation_level=None, check_same_thread=False)
         other.execute("BEGIN IMMEDIATE")
-        import threading
-
         threading.Timer(0.3, other.execute, ("COMMIT",)).start()
         await state.store.save("adapter", "mine", {}, by="alice")
         other.close()
@@ -137,3 +137,31 @@ def test_a_start_that_has_nothing_to_migrate_does_not_import_alembic(tmp_path):
     command = [sys.executable, "-c", program, str(tmp_path)]
     said = [subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip() for _ in range(2)]
     assert said == ["True", "False"]
+
+
+async def test_a_connection_that_is_in_use_when_the_database_is_closed_is_closed_after_it(tmp_path):
+    database = Database(await locate_database(Settings(store={"directory": str(tmp_path)})))
+    before = _drivers_threads()
+    all_in_use, is_closed = asyncio.Barrier(3), asyncio.Event()
+
+    async def use(connected):
+        async with connected() as connection:
+            await connection.execute(text("select 1"))
+            await all_in_use.wait()
+            await is_closed.wait()
+            return (await connection.execute(text("select 2"))).scalar_one()
+
+    uses = [asyncio.create_task(use(connected)) for connected in (database.reading, database.writing)]
+    await all_in_use.wait()
+    threads = _drivers_threads() - before  # each connection has one until it is closed
+    await database.aclose()
+    is_closed.set()
+    assert await asyncio.gather(*uses) == [2, 2]
+    for thread in threads:
+        await asyncio.to_thread(thread.join, 10)
+    assert len(threads) == 2
+    assert not _drivers_threads() & threads
+
+
+def _drivers_threads():
+    return {thread for thread in threading.enumerate() if "_connection_worker_thread" in thread.name}

@@ -91,6 +91,7 @@ class Database:
         }
         self.engine = _create_engine(url, is_sqlite=self.is_sqlite, **pool)
         self._unpooled = _create_engine(url, is_sqlite=self.is_sqlite, poolclass=NullPool)
+        self._is_closed = False
         #: Of SQLite's file and its write-ahead log: what was opened, so that its being moved or deleted is noticed.
         self._opened: _Files | None = None
         if self.is_sqlite:
@@ -111,7 +112,7 @@ class Database:
         """
         self.check_in_place()
         with self.told_as_state_error():
-            async with self.engine.connect() as connection:
+            async with self._connected() as connection:
                 yield connection
 
     @asynccontextmanager
@@ -123,11 +124,20 @@ class Database:
         """
         self.check_in_place()
         with self.told_as_state_error():
-            async with self._turn, self.engine.connect() as connection:
+            async with self._turn, self._connected() as connection:
                 await connection.execution_options(dragoman_begin="BEGIN IMMEDIATE")
                 async with connection.begin():
                     yield connection
                 self.check_in_place()
+
+    @asynccontextmanager
+    async def _connected(self) -> AsyncGenerator[AsyncConnection, None]:
+        async with self.engine.connect() as connection:
+            try:
+                yield connection
+            finally:
+                if self._is_closed:  # it would go back to a pool that nobody closes any more
+                    await connection.invalidate()
 
     async def dedicated(self) -> AsyncConnection:
         """Open a connection outside the pool and outside transactions; who asked for it closes it."""
@@ -159,7 +169,8 @@ class Database:
             named["uri"] = True
 
     async def aclose(self) -> None:
-        """Close every connection."""
+        """Close every connection; one that is in use is closed as soon as it is not."""
+        self._is_closed = True
         await self.engine.dispose()
         await self._unpooled.dispose()
 
