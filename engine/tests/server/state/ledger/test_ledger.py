@@ -55,7 +55,7 @@ async def test_a_call_comes_back_as_it_was_booked(state, call):
     as_they_were = (
         *("call_id", "principal", "key_id", "project", "adapter", "adapter_digest", "upstream", "provider", "model"),
         *("operation", "duration_s", "first_token_s", "status", "error_code", "attempts", "bytes_in", "bytes_out"),
-        "currency",
+        *("currency", "base_model", "tags"),
     )
     for name in as_they_were:
         assert row[name] == getattr(booked, name), name
@@ -71,7 +71,7 @@ async def test_the_table_has_no_place_for_text_of_a_prompt():
         "call_id", "at", "day", "principal", "key_id", "project", "adapter", "adapter_digest", "upstream", "provider",
         "model", "operation", "input_tokens", "output_tokens", "cached_input_tokens", "cache_write_input_tokens",
         "reasoning_tokens", "usage_source", "cost_picos", "currency", "duration_s", "duration_step", "first_token_s",
-        "status", "error_code", "attempts", "bytes_in", "bytes_out",
+        "status", "error_code", "attempts", "bytes_in", "bytes_out", "base_model", "tags",
     }  # fmt: skip
 
 
