@@ -55,7 +55,7 @@ async def test_a_call_comes_back_as_it_was_booked(state, call):
     as_they_were = (
         *("call_id", "principal", "key_id", "project", "adapter", "adapter_digest", "upstream", "provider", "model"),
         *("operation", "duration_s", "first_token_s", "status", "error_code", "attempts", "bytes_in", "bytes_out"),
-        "currency",
+        *("currency", "base_model", "tags"),
     )
     for name in as_they_were:
         assert row[name] == getattr(booked, name), name
