@@ -6,7 +6,7 @@ import asyncio
 import functools
 import sys
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, TypeGuard
 
 from aiohttp import BytesPayload, ClientRequest, ClientResponse, ClientSession, DummyCookieJar, TCPConnector
 from aiohttp.abc import AbstractResolver
@@ -65,16 +65,31 @@ class _Request(ClientRequest):
     async def send(self, conn: Connection) -> ClientResponse:
         """Write the request."""
         body = getattr(self, "_body", None)  # not public: where a release knows it no more, the task is back
-        if not isinstance(body, BytesPayload) or not self._is_plain(body) or conn.protocol is None:
+        protocol = conn.protocol
+        transport = None if protocol is None else protocol.transport
+        if protocol is None or transport is None or transport.is_closing() or not self._is_short(body):
             return await super().send(conn)
-        self._body = None
+        head = _Head()
+        self._body, protocol.transport = None, head  # type: ignore[assignment]
         try:
             response = await super().send(conn)
         finally:
-            self._body = body  # for whoever would send it again
-        if conn.protocol is not None and conn.protocol.transport is not None:
-            conn.protocol.transport.write(await body.as_bytes())
+            self._body, protocol.transport = body, transport
+        transport.write(head.written + await body.as_bytes())
         return response
 
-    def _is_plain(self, body: BytesPayload) -> bool:
-        return (body.size or 0) <= MAX_BYTES_AT_ONCE and not self.chunked and not self.compress and not self._continue
+    def _is_short(self, body: object) -> TypeGuard[BytesPayload]:
+        is_plain = not self.chunked and not self.compress and not self._continue
+        return is_plain and isinstance(body, BytesPayload) and (body.size or 0) <= MAX_BYTES_AT_ONCE
+
+
+class _Head:
+    """Stands in for a transport while a request's head is written, so that the body goes out with it."""
+
+    written = b""
+
+    def write(self, data: bytes) -> None:
+        self.written += data
+
+    def is_closing(self) -> bool:
+        return False

@@ -29,7 +29,7 @@ from types import TracebackType
 from typing import Self
 from urllib.parse import urlsplit
 
-from aiohttp import ClientError, ClientResponse, ClientSession, ClientTimeout, InvalidURL
+from aiohttp import BytesPayload, ClientError, ClientResponse, ClientSession, ClientTimeout, InvalidURL
 from aiohttp.abc import AbstractResolver
 from yarl import URL
 
@@ -211,11 +211,14 @@ class _Exchange:
         url = _address(request.url)
         if self._check is not None:
             self._check.check_url(url)
+        data: io.BytesIO | BytesPayload | None = None
+        if body is not None:
+            data = io.BytesIO(body) if len(body) > _MAX_BYTES_IN_ONE_PIECE else BytesPayload(body)
         self._response = response = await self._session.request(
             request.method,
             url,
             headers=request.headers,
-            data=io.BytesIO(body) if body is not None and len(body) > _MAX_BYTES_IN_ONE_PIECE else body,
+            data=data,
             allow_redirects=False,
             ssl=self._tls or True,
             timeout=_client_timeout(self._limits.connect_timeout_s),
