@@ -13,7 +13,6 @@ from dragoman.errors import (
     AdapterNotFoundError,
     DocumentError,
     DocumentNotFoundError,
-    DragomanError,
     Problem,
 )
 from dragoman.events import Response
@@ -23,9 +22,8 @@ from dragoman.langchain.agents.run import WatchedCall
 from dragoman.messages import MessagesLike
 from dragoman.resolve import Resolved
 from dragoman.server.calls import CLIENT_GONE
-from dragoman.server.control.problems import problems_in
 from dragoman.server.control.routes import Answer, Asked, Route
-from dragoman.server.control.saved import Kind
+from dragoman.server.control.saved import Kind, validating
 from dragoman.server.exchange import ClientGoneError
 from dragoman.server.refusals import Refusal
 from dragoman.templates import Values
@@ -50,14 +48,6 @@ async def _show(asked: Asked) -> Answer:
     if revision is not None:
         shown["revision"] = KIND.revision(revision, asked, document=False)
     return Answer(shown, etag=revision.etag if revision else None)
-
-
-async def _validate(asked: Asked) -> Answer:
-    try:
-        document = await _judge(asked, asked.text("name") or "draft", asked.mapping("document"))
-    except DragomanError as error:
-        return Answer({"valid": False, "problems": problems_in(error)})
-    return Answer({"valid": True, "problems": [], "document": document})
 
 
 # --- running -----------------------------------------------------------------------------------------------------
@@ -205,14 +195,7 @@ _QUESTION = {"type": ["string", "array"], "description": "a text, or messages sh
 
 _ROUTES = (
     Route("GET", "/api/agents", _list, "user", "List the agents that you may run."),
-    Route(
-        "POST", "/api/agents/validate", _validate, "admin", "Say whether an agent holds, and what is wrong with it.",
-        body={
-            "type": "object",
-            "required": ["document"],
-            "properties": {"document": _DOCUMENT, "name": {"type": "string", "description": "which one it would be"}},
-        },
-    ),
+    validating("/api/agents", _judge, _DOCUMENT, "Say whether an agent holds, and what is wrong with it."),
     Route("GET", "/api/agents/{name}", _show, "user", "Show an agent."),
     Route(
         "POST", "/api/agents/{name}/run", _run, "user", "Run an agent; each call of its model is booked.",

@@ -14,9 +14,8 @@ from dragoman.gateway_settings import RoleName
 from dragoman.merge import Layer
 from dragoman.plugins import Plugins
 from dragoman.resolve import resolve
-from dragoman.server.control.problems import problems_in
 from dragoman.server.control.routes import Answer, Asked, Route
-from dragoman.server.control.saved import Kind
+from dragoman.server.control.saved import Kind, validating
 from dragoman.server.refusals import Refusal
 from dragoman.server.state.store import INFERENCE
 from dragoman.spelling import settings_in_one_spelling
@@ -37,15 +36,6 @@ async def _show(asked: Asked) -> Answer:
     if revision is not None:
         shown["revision"] = KIND.revision(revision, asked, document=False)
     return Answer(shown, etag=revision.etag if revision else None)
-
-
-async def _validate(asked: Asked) -> Answer:
-    name = asked.text("name") or "draft"
-    try:
-        document = await _judge(asked, name, asked.mapping("document"))
-    except DragomanError as error:
-        return Answer({"valid": False, "problems": problems_in(error)})
-    return Answer({"valid": True, "problems": [], "document": document})
 
 
 # --- how ---------------------------------------------------------------------------------------------------------
@@ -141,15 +131,7 @@ _DOCUMENT = {
 
 _ROUTES = (
     Route("GET", "/api/inference", _list, "user", "List the inference configurations."),
-    Route(
-        "POST", "/api/inference/validate", _validate, "admin",
-        "Say whether a configuration holds, also for every adapter that uses it.",
-        body={
-            "type": "object",
-            "required": ["document"],
-            "properties": {"document": _DOCUMENT, "name": {"type": "string", "description": "which one it would be"}},
-        },
-    ),
+    validating("/api/inference", _judge, _DOCUMENT, "Say whether it holds, also for every adapter that uses it."),
     Route("GET", "/api/inference/{name}", _show, "user", "Show an inference configuration."),
 )  # fmt: skip
 

@@ -9,7 +9,6 @@ from dragoman.errors import (
     AdapterNotFoundError,
     DocumentError,
     DocumentNotFoundError,
-    DragomanError,
     PolicyError,
     Problem,
     ProblemsError,
@@ -17,10 +16,9 @@ from dragoman.errors import (
 from dragoman.gateway_settings import RoleName
 from dragoman.prompts import PROMPT, PROMPT_VERSION, Prompt, Variant, prompt_from
 from dragoman.server.control import prompt_calls
-from dragoman.server.control.problems import problems_in
 from dragoman.server.control.prompt_calls import open_to, version_of, visible
 from dragoman.server.control.routes import Answer, Asked, Route
-from dragoman.server.control.saved import Kind, expected_revision
+from dragoman.server.control.saved import Kind, expected_revision, validating
 from dragoman.server.refusals import Refusal
 from dragoman.server.state.following import saved_of
 
@@ -60,14 +58,6 @@ async def _show(asked: Asked) -> Answer:
     if revision is not None:
         shown["revision"] = KIND.revision(revision, asked, document=False)
     return Answer(shown, etag=revision.etag if revision else None)
-
-
-async def _validate(asked: Asked) -> Answer:
-    try:
-        document = await _judge(asked, asked.text("name") or "draft", asked.mapping("document"))
-    except DragomanError as error:
-        return Answer({"valid": False, "problems": problems_in(error)})
-    return Answer({"valid": True, "problems": [], "document": document})
 
 
 async def _publish(asked: Asked) -> Answer:
@@ -166,14 +156,7 @@ _DOCUMENT = {"type": "object", "description": "a prompt's document: title, descr
 
 _ROUTES = (
     Route("GET", "/api/prompts", _list, "user", "List the prompts that you may call."),
-    Route(
-        "POST", "/api/prompts/validate", _validate, "admin", "Say whether a prompt holds, and what is wrong with it.",
-        body={
-            "type": "object",
-            "required": ["document"],
-            "properties": {"document": _DOCUMENT, "name": {"type": "string", "description": "which one it would be"}},
-        },
-    ),
+    validating("/api/prompts", _judge, _DOCUMENT, "Say whether a prompt holds, and what is wrong with it."),
     Route(
         "GET", "/api/prompts/{name}", _show, "user", "Show a prompt with its versions.",
         query={"version": "a number, draft or latest; draft unless given"},

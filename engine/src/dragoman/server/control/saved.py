@@ -9,14 +9,17 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
-from dragoman.errors import NotSavedError
+from dragoman.errors import DragomanError, NotSavedError
 from dragoman.gateway_settings import RoleName
+from dragoman.server.control.problems import problems_in
 from dragoman.server.control.routes import Answer, Asked, Route
 from dragoman.server.refusals import Refusal
 from dragoman.server.state import Revision
 from dragoman.server.state.following import saved_of
 
 _ETAG = re.compile(r'"(\d{1,9})-[0-9a-f]+"')
+
+Judge = Callable[[Asked, str, Mapping[str, Any] | None], Awaitable[Mapping[str, Any] | None]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +46,7 @@ class Kind:
     role: RoleName
     document: Mapping[str, Any]
     admit: Callable[[Asked, str], Awaitable[None]]
-    judge: Callable[[Asked, str, Mapping[str, Any] | None], Awaitable[Mapping[str, Any] | None]]
+    judge: Judge
     shown: Callable[[Mapping[str, Any], RoleName], dict[str, Any]]
     taken: Callable[[Asked, str, Mapping[str, Any]], Awaitable[Mapping[str, Any]]] | None = None
     routes: tuple[Route, ...] = field(default=())
@@ -67,6 +70,21 @@ class Kind:
         if document:
             shown["document"] = self.shown(revision.document, asked.caller.role)
         return shown
+
+
+def validating(address: str, judge: Judge, document: Mapping[str, Any], summary: str) -> Route:
+    """Return the operation that judges a document as saving it would, and saves nothing."""
+
+    async def validate(asked: Asked) -> Answer:
+        try:
+            judged = await judge(asked, asked.text("name") or "draft", asked.mapping("document"))
+        except DragomanError as error:
+            return Answer({"valid": False, "problems": problems_in(error)})
+        return Answer({"valid": True, "problems": [], "document": judged})
+
+    name = {"type": "string", "description": "which one it would be"}
+    body = {"type": "object", "required": ["document"], "properties": {"document": document, "name": name}}
+    return Route("POST", f"{address}/validate", validate, "admin", summary, body=body)
 
 
 def routes_of(kind: Kind) -> tuple[Route, ...]:
