@@ -57,7 +57,7 @@ def test_of_equal_weights_temperature_0_takes_the_first():
     st.fixed_dictionaries(
         {},
         optional={
-            "temperature": st.floats(min_value=0, allow_nan=False),
+            "temperature": st.floats(min_value=0, allow_nan=False, allow_infinity=False),
             "top_p": st.floats(0, 1),
             "top_k": st.integers(0, 30),
             "seed": st.integers(),
