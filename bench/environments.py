@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import platform
 import shutil
 import subprocess
 import sys
@@ -14,7 +15,7 @@ ENVIRONMENTS = HERE / ".environments"
 
 def python_for(contender: str) -> Path:
     """Return the Python that has what ``contenders/NAME.txt`` asks for, made or brought up to date now."""
-    environment = ENVIRONMENTS / f"{contender}-{sys.version_info.major}.{sys.version_info.minor}"
+    environment = ENVIRONMENTS / f"{contender}-{platform.python_version()}"
     python = environment / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
     if not python.exists():
         _uv("venv", "--python", sys.executable, str(environment))
