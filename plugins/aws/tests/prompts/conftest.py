@@ -27,6 +27,7 @@ ADAPTERS: Mapping[str, dict[str, Any]] = {
     "guarded": {"model": HAIKU, "connection": {"guardrail": {"identifier": "abc", "version": "1"}}},
     "mapped": {"model": HAIKU, "mapping": {"preset": "claude-messages"}},
     "headed": {"model": HAIKU, "endpoint_kwargs": {"requestMetadata": {"a": "b"}}},
+    "endpoint": {"provider": "sagemaker", "model": "llama", "mapping": {"preset": "openai-chat"}},
     "embeds": {"model": "amazon.titan-embed-text-v2:0", "operation": "embed"},
 }
 
@@ -51,7 +52,7 @@ def deployment(edge: Edge, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> P
         (tmp_path / "adapters" / f"{name}.yaml").write_text(write_document(document, ".yaml"), encoding="utf-8")
     settings = f"""
 [plugins]
-allow = ["aws", "local"]
+allow = ["aws"]
 [connections.bedrock]
 region = "us-east-1"
 auth = {{kind = "aws_keys"}}

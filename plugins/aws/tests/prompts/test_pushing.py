@@ -169,7 +169,7 @@ async def test_tags_are_set_and_others_stay(engine, prompts, service):
 @pytest.mark.parametrize(
     ("variant", "problem"),
     [
-        ({"adapter": "local"}, "variants.plain.adapter: is one of provider local"),
+        ({"adapter": "endpoint"}, "variants.plain.adapter: is one of provider sagemaker"),
         ({"adapter": "missing"}, "variants.plain.adapter: there is no adapter 'missing'"),
         ({"adapter": "embeds"}, "variants.plain.adapter: is one for operation embed"),
         ({"adapter": "guarded"}, "variants.plain.adapter.connection.guardrail: has no place"),
