@@ -26,8 +26,9 @@ PLUGINS = {path.parent.name: path.parent for path in sorted(Path("plugins").glob
 SOURCES = [str(folder / "src") for folder in (ENGINE, *PLUGINS.values())]
 TOOLS = nox.project.load_toml("pyproject.toml")
 
-#: Tests on every core; those of one file stay together, since they share servers.
-SIDE_BY_SIDE = ["--numprocesses=auto", "--dist=loadfile"]
+#: Tests on every core, and one more while the others wait for servers and processes; those of one file stay together,
+#: since they share what they started.
+SIDE_BY_SIDE = [f"--numprocesses={(os.cpu_count() or 1) + 1}", "--dist=loadfile"]
 
 #: The modules of the engine that a plugin may import; ARCHITECTURE.md says the same.
 #: `cli.plugin` is for the commands that a plugin brings.
