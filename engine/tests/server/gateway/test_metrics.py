@@ -32,7 +32,7 @@ CHAT = {"adapter": "model", "provider": "scripted", "operation": "chat"}
 
 
 def test_calls_are_counted_by_adapter_and_provider(serve):
-    served = serve()
+    served = serve(adapters={"model": "{provider: scripted, model: m, limits: {max_attempts: 1}}"})
     key = served.key()
     ask(served, key, "hello").raise_for_status()
     ask(served, key, "hello", stream=True).raise_for_status()

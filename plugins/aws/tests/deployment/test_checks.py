@@ -12,6 +12,7 @@ from dragoman_aws.deployment.checks import prepare
 from dragoman_aws.deployment.control_plane import ControlPlane
 from dragoman_aws.deployment.quotas import quota_codes
 from dragoman_aws.deployment.rollout import Rollout
+from dragoman_aws.deployment.waiting import Patience
 
 from .conftest import TOKEN, Control, declared
 
@@ -78,7 +79,7 @@ async def test_an_update_needs_room_beside_what_serves(
 ) -> None:
     control.quotas[CODE] = (NAME, 1.0)
     first = await prepare(plane, declared(**at), hugging_face_url=nobody)
-    await Rollout(plane, first.plan).run()
+    await Rollout(plane, first.plan, None, Patience(poll_s=0.01)).run()
     control.endpoints["mistral-7b"]["course"] = ["InService"]
     with pytest.raises(RefusedError, match="1 new ones beside the 1 that serve"):
         await prepare(plane, declared(environment={"A": "b"}, **at), hugging_face_url=nobody)

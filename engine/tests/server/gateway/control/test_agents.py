@@ -100,9 +100,9 @@ def test_each_call_of_the_model_is_booked(gateway, admin, user, service):
 
 def test_a_failed_call_is_booked_once_and_is_the_answer(gateway, admin, user):
     save(admin, "kind", KIND)
-    answer = run(user, "kind", question="!error:limited")
-    assert (answer.status_code, answer.json()["error"]["code"]) == (429, "rate_limit_exceeded")
-    assert [(call["status"], call["error_code"]) for call in gateway.calls()] == [(429, "rate_limit_exceeded")]
+    answer = run(user, "kind", question="!error:filter")
+    assert (answer.status_code, answer.json()["error"]["code"]) == (400, "content_filter")
+    assert [(call["status"], call["error_code"]) for call in gateway.calls()] == [(400, "content_filter")]
     limited = {"adapter": "model", "limits": {"timeout_s": 0.2}}
     save(admin, "short", limited)
     answer = user.post("/api/agents/short/run", json={"question": "!hang"})
