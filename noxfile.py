@@ -1,7 +1,7 @@
 """Everything that a contributor or CI runs; `nox --list` shows this table of contents.
 
-Bare `nox` checks all that a change can break, in less than a quarter of an hour on two cores. Every session gets a fresh
-environment. What follows `--` goes to the tool, for example `nox -s tests -- -k retry`.
+Bare `nox` checks all that a change can break, in less than a quarter of an hour on two cores. Every session gets an
+environment of its own. What follows `--` goes to the tool, for example `nox -s tests -- -k retry`.
 """
 
 from __future__ import annotations
