@@ -161,7 +161,7 @@ def acceptance(session: nox.Session) -> None:
 @nox.session
 def load(session: nox.Session) -> None:
     """Lean on the gateway: slow clients in numbers, connections dropped, kill -9; nothing may grow or be lost."""
-    session.install("pytest", "pytest-asyncio", "./engine[server,testing]", "./plugins/openai")
+    session.install("aiohttp", "pytest", "pytest-asyncio", "./engine[server,testing]", "./plugins/openai")
     session.run("pytest", "tests/load", *session.posargs, env={"RUN_LOAD": "1"})
 
 

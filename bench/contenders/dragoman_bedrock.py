@@ -24,4 +24,4 @@ class Dragoman:
 
 
 if __name__ == "__main__":
-    serve(Dragoman, ("dragoman", "dragoman-aws", "aiohttp", "orjson"))
+    serve(Dragoman, ("dragoman", "dragoman-aws", "httptools", "orjson"))

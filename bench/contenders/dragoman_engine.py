@@ -22,4 +22,4 @@ class Dragoman:
 
 
 if __name__ == "__main__":
-    serve(Dragoman, ("dragoman", "dragoman-openai", "aiohttp", "orjson"))
+    serve(Dragoman, ("dragoman", "dragoman-openai", "httptools", "orjson"))

@@ -31,7 +31,7 @@ def main() -> None:
     config = ["--config", str(folder)]
     create = [dragoman, "keys", "create", "--name", "bench", "--project", "bench", "--json", *config]
     key = json.loads(subprocess.run(create, check=True, capture_output=True, text=True).stdout)["secret"]
-    names = ("dragoman", "dragoman-openai", "uvicorn", "uvloop", "httptools", "aiohttp", "orjson")
+    names = ("dragoman", "dragoman-openai", "uvicorn", "uvloop", "httptools", "orjson")
     started = {
         "command": [dragoman, "serve", "--port", port, *config],
         "key": key,

@@ -7,7 +7,7 @@ from dragoman.cli.commands import TABLE
 from dragoman.cli.group import UNCUT
 from dragoman.cli.main import root
 
-HEAVY = ("pydantic", "rich", "aiohttp", "asyncio", "dragoman.engine", "dragoman.settings", "dragoman.plugins")
+HEAVY = ("pydantic", "rich", "httptools", "asyncio", "dragoman.engine", "dragoman.settings", "dragoman.plugins")
 COMMAND = '''
 import click
 

@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-FAULTY = "import aiohttp\nPLUGIN_API = (1, 0)\n"
+FAULTY = "import httptools\nPLUGIN_API = (1, 0)\n"
 LIGHT = "PLUGIN_API = (1, 0)\n"
 
 

@@ -75,7 +75,7 @@ FAULTS = {
         "test_own_body_member_replaces_nothing_that_the_codec_writes",
     ),
     "sdk-imported-at-start": Fault(
-        "plugin", "from pydantic import Field", "import aiohttp\nfrom pydantic import Field",
+        "plugin", "from pydantic import Field", "import httptools\nfrom pydantic import Field",
         "test_loading_imports_no_sdk_and_does_nothing_else",
     ),
     "factory-imported-at-start": Fault(

@@ -14,8 +14,22 @@ from dragoman.adapter import Inference, Limits
 from dragoman.messages import Message, Text
 from dragoman.provider import CallSettings, ChatRequest, WireRequest
 
+try:
+    import uvloop
+except ImportError:  # it comes with the extra `server`
+    uvloop = None
+
 #: Nothing here takes longer; what would hang fails instead.
 PATIENCE_S = 20
+
+#: What touches sockets is tried on the loop of the standard library and on the gateway's.
+ON_BOTH_LOOPS = ("test_http.py", "test_connections.py", "test_tls.py")
+
+
+def pytest_asyncio_loop_factories(item: pytest.Item) -> dict[str, Callable[[], asyncio.AbstractEventLoop]]:
+    """Run each test of these files on both loops, where both are installed."""
+    loops = {"asyncio": asyncio.new_event_loop}
+    return loops if item.path.name not in ON_BOTH_LOOPS or uvloop is None else loops | {"uvloop": uvloop.new_event_loop}
 
 
 @dataclass

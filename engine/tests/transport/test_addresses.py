@@ -7,18 +7,17 @@ import socket
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from ipaddress import IPv4Address, IPv6Address
-from typing import Any
+from typing import Any, NoReturn
 
 import pytest
-from aiohttp.abc import AbstractResolver
 from dragoman.adapter import Limits
 from dragoman.errors import AddressRefusedError, ConnectionFailedError
 from dragoman.provider import WireRequest
 from dragoman.settings import AllowedHost
 from dragoman.transport.addresses import AddressCheck, is_public
+from dragoman.transport.connections import Resolve, ask_system
 from dragoman.transport.http import Transport
 from hypothesis import given, strategies
-from yarl import URL
 
 LIMITS = Limits(connect_timeout_s=5)
 
@@ -42,36 +41,23 @@ DISGUISED = [
 ]  # fmt: skip
 
 
-class Table(AbstractResolver):
+class Table:
     """A name's server of one's own: each question takes the next of a name's answers; the last one stays."""
 
     def __init__(self, **names: list[list[str]]) -> None:
         self.names = {name.replace("_", "."): answers for name, answers in names.items()}
         self.asked: list[str] = []
-        self.is_closed = False
 
-    async def resolve(self, host: str, port: int = 0, family: Any = 0) -> list[Any]:
+    async def __call__(self, host: str, port: int) -> Any:
         self.asked.append(host)
         answers = self.names[host]
-        return [
-            {
-                "hostname": host,
-                "host": address,
-                "port": port,
-                "family": socket.AF_INET6 if ":" in address else socket.AF_INET,
-                "proto": 0,
-                "flags": socket.AI_NUMERICHOST,
-            }
-            for address in (answers.pop(0) if len(answers) > 1 else answers[0])
-        ]
-
-    async def close(self) -> None:
-        self.is_closed = True
+        found = answers.pop(0) if len(answers) > 1 else answers[0]
+        return [info for address in found for info in socket.getaddrinfo(address, port, type=socket.SOCK_STREAM)]
 
 
 @asynccontextmanager
-async def checked(*allowed: str, resolver: AbstractResolver | None = None) -> AsyncIterator[Transport]:
-    transport = Transport(check=AddressCheck([AllowedHost.of(entry) for entry in allowed]), resolver=resolver)
+async def checked(*allowed: str, resolve: Resolve = ask_system) -> AsyncIterator[Transport]:
+    transport = Transport(check=AddressCheck([AllowedHost.of(entry) for entry in allowed]), resolve=resolve)
     try:
         yield transport
     finally:
@@ -107,7 +93,7 @@ async def test_an_address_that_is_not_public_is_refused(address: str) -> None:
 
 @pytest.mark.parametrize("address", PUBLIC)
 def test_a_public_address_passes(address: str) -> None:
-    AddressCheck().check_url(URL(f"https://[{address}]/" if ":" in address else f"https://{address}/"))
+    AddressCheck().check_host(address, 443)
 
 
 @pytest.mark.parametrize("host", DISGUISED)
@@ -150,7 +136,7 @@ def test_nothing_passes_as_a_name_that_the_operating_system_reads_as_a_number(ho
         if is_public(IPv4Address(host)):
             return
     with pytest.raises(AddressRefusedError):
-        AddressCheck().check_url(URL(f"http://{host}/", encoded=True))
+        AddressCheck().check_host(host, 80)
 
 
 # --- names -------------------------------------------------------------------------------------------------------
@@ -173,16 +159,15 @@ async def test_a_name_that_leads_to_loopback_is_refused_and_nothing_connects(ser
 @pytest.mark.parametrize("address", PRIVATE)
 async def test_a_name_is_refused_for_what_it_resolves_to(address: str) -> None:
     table = Table(a_example=[[address]])
-    async with checked(resolver=table) as transport:
+    async with checked(resolve=table) as transport:
         with pytest.raises(AddressRefusedError) as caught:
             await transport.send(at("a.example"), LIMITS)
     assert address not in str(caught.value).replace("a.example:80", "")
-    assert table.is_closed
 
 
 @pytest.mark.parametrize("found", [["8.8.8.8", "127.0.0.1"], ["127.0.0.1", "8.8.8.8"], ["8.8.8.8", "::1"]])
 async def test_one_private_address_among_public_ones_refuses_the_name(found: list[str]) -> None:
-    async with checked(resolver=Table(mixed_example=[found])) as transport:
+    async with checked(resolve=Table(mixed_example=[found])) as transport:
         with pytest.raises(AddressRefusedError):
             await transport.send(at("mixed.example"), LIMITS)
 
@@ -191,7 +176,7 @@ async def test_the_connection_goes_to_the_address_that_was_checked(serve: Any) -
     """Rebinding: the first answer may be called (here by a setting, as nothing public can be), the second may not."""
     upstream = await serve(answer)
     table = Table(rebinds_example=[["127.0.0.1"], ["127.0.0.2"]])
-    async with checked("127.0.0.1", resolver=table) as transport:
+    async with checked("127.0.0.1", resolve=table) as transport:
         reply = await transport.send(at("rebinds.example", port_of(upstream)), LIMITS)
         assert (reply.status, table.asked) == (200, ["rebinds.example"])
         with pytest.raises(AddressRefusedError):
@@ -227,7 +212,7 @@ async def test_a_proxy_of_the_environment_is_not_asked(serve: Any, monkeypatch: 
     proxy, upstream = await serve(answer), await serve(answer)
     for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy", "https_proxy", "all_proxy"):
         monkeypatch.setenv(name, proxy.url)
-    async with checked(resolver=Table(inside_example=[["127.0.0.1"]])) as transport:
+    async with checked(resolve=Table(inside_example=[["127.0.0.1"]])) as transport:
         with pytest.raises(AddressRefusedError):
             await transport.send(at("inside.example", port_of(upstream)), LIMITS)
     assert not proxy.connections
@@ -235,11 +220,10 @@ async def test_a_proxy_of_the_environment_is_not_asked(serve: Any, monkeypatch: 
 
 
 async def test_a_name_without_an_answer_is_a_connection_error() -> None:
-    class Nobody(Table):
-        async def resolve(self, host: str, port: int = 0, family: Any = 0) -> list[Any]:
-            raise OSError(None, "no such name")
+    async def nobody(host: str, port: int) -> NoReturn:
+        raise OSError(None, "no such name")
 
-    async with checked(resolver=Nobody()) as transport:
+    async with checked(resolve=nobody) as transport:
         with pytest.raises(ConnectionFailedError):
             await transport.send(at("nobody.example"), LIMITS)
 
@@ -260,7 +244,7 @@ ALLOWING: dict[str, Callable[[str], str]] = {
 async def test_an_allowed_range_may_be_called_by_address_and_by_name(serve: Any, entry: str, host: str) -> None:
     upstream = await serve(answer)
     allowed = ALLOWING[entry](port_of(upstream))
-    async with checked(allowed, resolver=Table(named_example=[["127.0.0.1"]])) as transport:
+    async with checked(allowed, resolve=Table(named_example=[["127.0.0.1"]])) as transport:
         assert (await transport.send(at(host, port_of(upstream)), LIMITS)).status == 200
 
 
@@ -268,7 +252,7 @@ async def test_an_allowed_range_may_be_called_by_address_and_by_name(serve: Any,
 async def test_an_allowed_name_may_be_called_wherever_it_leads(serve: Any, entry: str) -> None:
     upstream = await serve(answer)
     table = Table(named_example=[["127.0.0.1"]], other_example=[["127.0.0.1"]])
-    async with checked(entry.format(port=port_of(upstream)), resolver=table) as transport:
+    async with checked(entry.format(port=port_of(upstream)), resolve=table) as transport:
         assert (await transport.send(at("named.example", port_of(upstream)), LIMITS)).status == 200
         for other in ("other.example", "127.0.0.1"):
             with pytest.raises(AddressRefusedError):
@@ -278,7 +262,7 @@ async def test_an_allowed_name_may_be_called_wherever_it_leads(serve: Any, entry
 @pytest.mark.parametrize("entry", ["127.0.0.1:1", "127.0.0.0/8:1", "named.example:1", "127.0.0.2", "::1"])
 async def test_another_port_or_address_is_not_allowed(serve: Any, entry: str) -> None:
     upstream = await serve(answer)
-    async with checked(entry, resolver=Table(named_example=[["127.0.0.1"]])) as transport:
+    async with checked(entry, resolve=Table(named_example=[["127.0.0.1"]])) as transport:
         for host in ("127.0.0.1", "named.example"):
             with pytest.raises(AddressRefusedError):
                 await transport.send(at(host, port_of(upstream)), LIMITS)
@@ -287,6 +271,6 @@ async def test_another_port_or_address_is_not_allowed(serve: Any, entry: str) ->
 
 def test_the_error_survives_pickling() -> None:
     with pytest.raises(AddressRefusedError) as caught:
-        AddressCheck().check_url(URL("http://127.0.0.1/"))
+        AddressCheck().check_host("127.0.0.1", 80)
     restored = pickle.loads(pickle.dumps(caught.value))  # noqa: S301
     assert (str(restored), restored.code) == (str(caught.value), "address_refused")

@@ -92,7 +92,7 @@ from dragoman.provider import WireRequest
 from dragoman.transport.pool import TransportPool
 
 pool = TransportPool()
-assert "aiohttp" not in sys.modules
+assert "httptools" not in sys.modules
 
 async def main():
     request = WireRequest("POST", sys.argv[1] + "/", {}, b"{}")

@@ -22,7 +22,7 @@ def test_the_plugin_loads_and_brings_its_providers(engine):
 def test_the_entry_point_imports_no_sdk_and_no_http_client():
     program = "import sys, dragoman_openai; print(' '.join(sorted({m.partition('.')[0] for m in sys.modules})))"
     shown = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
-    heavy = {"openai", "langchain_openai", "langchain_core", "httpx", "httpx2", "aiohttp", "asyncio", "ssl"}
+    heavy = {"openai", "langchain_openai", "langchain_core", "httpx", "httpx2", "httptools", "asyncio", "ssl"}
     assert not heavy & set(shown.stdout.split())
 
 

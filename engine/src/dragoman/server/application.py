@@ -8,9 +8,11 @@ from typing import BinaryIO
 
 import orjson
 
+from dragoman.adapter import Limits
 from dragoman.engine import Engine, PrivilegedChange
 from dragoman.errors import DragomanError
 from dragoman.plugins import Plugins
+from dragoman.provider import WireRequest
 from dragoman.server.auditing import override_entry
 from dragoman.server.authentication import Authenticator, KeysAndTokens, Loopback
 from dragoman.server.exchange import JSON, Receive, Scope, Send
@@ -143,8 +145,22 @@ class Application:
         if self.no_auth:
             return Loopback()
         server = self.settings.server
-        tokens = Tokens(server.issuers, _fetch) if server.issuers else None
+        tokens = Tokens(server.issuers, self._read_keys) if server.issuers else None
         return KeysAndTokens(state.keys, tokens, server.trusted_proxies)
+
+    async def _read_keys(self, url: str) -> bytes:
+        """Read an issuer's keys."""
+        transport = await self.engine.transport()
+        body = b""
+        async with asyncio.timeout(JWKS_TIMEOUT_S), transport.stream(WireRequest("GET", url, {}), Limits()) as answer:
+            reply, pieces = answer
+            async for piece in pieces:
+                body += piece
+                if len(body) > MAX_JWKS_BYTES:
+                    raise ValueError(f"there are more than {MAX_JWKS_BYTES} bytes")
+        if reply.status != 200:
+            raise ValueError(f"status {reply.status}")
+        return body
 
     async def _audit(self, change: PrivilegedChange) -> None:
         if self.state is None:
@@ -157,20 +173,3 @@ async def _answer(send: Send, status: int, body: object) -> None:
     headers = [JSON, (b"content-length", str(len(data)).encode())]
     await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": data, "more_body": False})
-
-
-async def _fetch(url: str) -> bytes:
-    """Read an issuer's keys."""
-    import aiohttp
-
-    timeout = aiohttp.ClientTimeout(total=JWKS_TIMEOUT_S)
-    async with (
-        asyncio.timeout(JWKS_TIMEOUT_S),
-        aiohttp.ClientSession(timeout=timeout) as session,
-        session.get(url, allow_redirects=False) as reply,
-    ):
-        reply.raise_for_status()
-        body = await reply.content.read(MAX_JWKS_BYTES + 1)
-    if reply.status != 200 or len(body) > MAX_JWKS_BYTES:
-        raise ValueError(f"{url} gave status {reply.status} and {len(body)} bytes")
-    return body

@@ -13,9 +13,7 @@ import re
 from collections.abc import Sequence
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 
-from aiohttp.abc import AbstractResolver, ResolveResult
-from aiohttp.resolver import DefaultResolver
-from yarl import URL
+from aiohappyeyeballs import AddrInfoType
 
 from dragoman.errors import AddressRefusedError
 from dragoman.settings import AllowedHost
@@ -79,13 +77,12 @@ class AddressCheck:
         self._names = {(entry.host, entry.port) for entry in allowed if entry.network is None}
         self._networks = [(ip_network(entry.network), entry.port) for entry in allowed if entry.network is not None]
 
-    def check_url(self, url: URL) -> None:
-        """Refuse a URL whose host is written as an address that may not be called; a name is the resolver's to check.
+    def check_host(self, host: str, port: int) -> None:
+        """Refuse a host that is written as an address which may not be called; for a name, its addresses are checked.
 
         Raises:
             AddressRefusedError: The address may not be called, or is written in a way that hides what it is.
         """
-        host, port = url.raw_host or "", url.port or 0
         if not _PLAIN_HOST.fullmatch(host):
             raise _refused(host, port, _ODD, _WRITE_IT_OUT)
         try:
@@ -97,8 +94,8 @@ class AddressCheck:
         if not self._may_call(address, port):
             raise _refused(host, port, _NOT_PUBLIC)
 
-    def check_answer(self, host: str, port: int, found: Sequence[ResolveResult]) -> None:
-        """Refuse the answer of a name's server that holds an address which may not be called.
+    def check_addresses(self, host: str, port: int, found: Sequence[AddrInfoType]) -> None:
+        """Refuse a name among whose addresses is one that may not be called.
 
         Raises:
             AddressRefusedError: One may not; which one it is, only the deployment's log says.
@@ -106,14 +103,15 @@ class AddressCheck:
         name = host.rstrip(".").lower()
         if (name, port) in self._names or (name, None) in self._names:
             return
-        for result in found:
+        for *_, socket_address in found:
+            shown = str(socket_address[0])
             try:
-                address = ip_address(result["host"].partition("%")[0])
+                address = ip_address(shown.partition("%")[0])
                 if self._may_call(address, port):
                     continue
             except ValueError:
                 pass
-            logger.warning("%s:%s, named by an API caller, leads to %s and was refused", host, port, result["host"])
+            logger.warning("%s:%s, named by an API caller, leads to %s and was refused", host, port, shown)
             raise _refused(host, port, _NOT_PUBLIC)
 
     def _may_call(self, address: Address, port: int) -> bool:
@@ -121,29 +119,6 @@ class AddressCheck:
         return is_public(plain) or any(
             plain in network and allowed_port in (None, port) for network, allowed_port in self._networks
         )
-
-
-class CheckedResolver(AbstractResolver):
-    """Resolves names, and hands out only answers that the check lets pass.
-
-    Args:
-        check: What decides.
-        resolver: What asks; ``None`` = the operating system.
-    """
-
-    def __init__(self, check: AddressCheck, resolver: AbstractResolver | None = None) -> None:
-        self._check = check
-        self._resolver = resolver or DefaultResolver()
-
-    async def resolve(self, host: str, port: int = 0, family: int = 0) -> list[ResolveResult]:
-        """Return the addresses of a name; raise ``AddressRefusedError`` where one may not be called."""
-        found = await self._resolver.resolve(host, port, family)  # type: ignore[arg-type]
-        self._check.check_answer(host, port, found)
-        return found
-
-    async def close(self) -> None:
-        """Release what the resolver holds."""
-        await self._resolver.close()
 
 
 _ODD = "it is neither a name nor an address in its usual form"

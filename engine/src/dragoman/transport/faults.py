@@ -1,26 +1,10 @@
-"""What the HTTP client raises, as errors of ours: by type, in one table; never with a URL, a header or a body."""
+"""What can go wrong on the wire, and the error of ours that each becomes; never with a URL, a header or a body."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
-from typing import NamedTuple
-
-from aiohttp import (
-    ClientConnectionError,
-    ClientConnectorCertificateError,
-    ClientConnectorDNSError,
-    ClientConnectorError,
-    ClientConnectorSSLError,
-    ClientOSError,
-    ClientPayloadError,
-    ClientResponseError,
-    ConnectionTimeoutError,
-    InvalidURL,
-    NonHttpUrlClientError,
-    ServerDisconnectedError,
-    SocketTimeoutError,
-)
+import ssl
+from typing import ClassVar, Literal
 
 from dragoman.adapter import Limits
 from dragoman.errors import (
@@ -32,84 +16,140 @@ from dragoman.errors import (
 )
 
 
-class _Fault(NamedTuple):
-    """``text`` follows the server's name; ``retryable`` overrules the class's own answer."""
+class WireError(Exception):
+    """Something that went wrong on the wire.
 
-    kind: type[ProviderError]
-    text: str
-    hint: str | None = None
-    retryable: bool | None = None
-
-
-_BAD_ADDRESS = _Fault(
-    ConnectionFailedError,
-    "the address is no http: or https: URL of a server, without user name and password",
-    "check the address in the adapter's connection",
-    retryable=False,
-)
-
-#: An error's nearest class in its method resolution order counts.
-_FAULTS: Mapping[type[BaseException], _Fault] = {
-    InvalidURL: _BAD_ADDRESS,
-    NonHttpUrlClientError: _BAD_ADDRESS,
-    ClientConnectorDNSError: _Fault(
-        ConnectionFailedError, "the host name cannot be resolved", "check the address in the adapter's connection"
-    ),
-    ClientConnectorCertificateError: _Fault(
-        ConnectionFailedError,
-        "the server's TLS certificate is not trusted",
-        "check the address, and the certificate authorities of this machine",
-        retryable=False,
-    ),
-    ClientConnectorSSLError: _Fault(
-        ConnectionFailedError, "the TLS handshake failed", "check that the server speaks https at this port"
-    ),
-    ClientConnectorError: _Fault(ConnectionFailedError, "no connection", "check the address, and that the server runs"),
-    ServerDisconnectedError: _Fault(
-        ConnectionFailedError, "the server closed the connection before its answer was complete"
-    ),
-    ClientPayloadError: _Fault(ConnectionFailedError, "the answer broke off, or cannot be decompressed"),
-    ClientOSError: _Fault(ConnectionFailedError, "the connection broke"),
-    ClientConnectionError: _Fault(ConnectionFailedError, "the connection was closed"),
-    ClientResponseError: _Fault(
-        ProtocolError, "the answer is not HTTP", "check that the address is that of the provider's API"
-    ),
-    RuntimeError: _Fault(ConnectionFailedError, "the connection was closed on this side", retryable=False),
-    ValueError: _Fault(
-        InvalidRequestError,
-        "the request cannot be written as HTTP",
-        "look for line ends in the secret and in the headers of endpoint_kwargs",
-    ),
-}
-_OTHER = _Fault(ConnectionFailedError, "the connection failed")
-
-
-def translate(error: Exception, server: str, limits: Limits) -> ProviderError:
-    """Return the error of ours for one of the HTTP client's.
+    ``text`` follows the server's name in the error's message; ``retryable`` overrules the answer of ``kind`` itself.
 
     Args:
-        error: What it raised; a bare ``TimeoutError`` is the deadline for the first byte.
-        server: ``host:port``, for the text.
-        limits: Their seconds are named in the text of a time-out.
+        cause: What the operating system says; its errno is named.
     """
-    if isinstance(error, TimeoutError):
-        return _timeout(error, server, limits)
-    fault = next((_FAULTS[kind] for kind in type(error).__mro__ if kind in _FAULTS), _OTHER)
-    text = f"{server}: {fault.text}"
-    if isinstance(error, OSError) and error.errno and error.errno > 0:  # a resolver's codes are negative
-        text = f"{text}: {os.strerror(error.errno)}"
-    return fault.kind(text, hint=fault.hint, retryable=fault.retryable)
+
+    kind: ClassVar[type[ProviderError]] = ConnectionFailedError
+    text: ClassVar[str]
+    hint: ClassVar[str | None] = None
+    retryable: ClassVar[bool | None] = None
+
+    def __init__(self, cause: BaseException | None = None) -> None:
+        super().__init__()
+        number = cause.errno if isinstance(cause, OSError) and not isinstance(cause, ssl.SSLError) else None
+        self.reason = os.strerror(number) if number and number > 0 else None  # a resolver's codes are negative
+
+    def as_error(self, server: str, limits: Limits) -> ProviderError:
+        """Return the error of ours.
+
+        Args:
+            server: ``host:port``, for the text.
+            limits: Their seconds are named in the text of a time-out.
+        """
+        text = f"{server}: {self.text}" if self.reason is None else f"{server}: {self.text}: {self.reason}"
+        return self.kind(text, hint=self.hint, retryable=self.retryable)
 
 
-def _timeout(error: TimeoutError, server: str, limits: Limits) -> CallTimeoutError:
-    if isinstance(error, ConnectionTimeoutError):
-        seconds, phase, what, setting = limits.connect_timeout_s, "connect", "no connection", "connect_timeout_s"
-    elif isinstance(error, SocketTimeoutError):
-        seconds, phase, what, setting = (
-            limits.chunk_timeout_s, "between_chunks", "nothing more of the answer", "chunk_timeout_s"
-        )  # fmt: skip
-    else:
-        seconds, phase, what, setting = (
-            limits.first_byte_timeout_s, "first_byte", "no answer", "first_byte_timeout_s"
-        )  # fmt: skip
-    return CallTimeoutError(f"{server}: {what} within {seconds:g} s", phase=phase, hint=f"limits.{setting} sets it")
+class BadAddressError(WireError):
+    """A URL that is none."""
+
+    text = "the address is no http: or https: URL of a server, without user name and password"
+    hint = "check the address in the adapter's connection"
+    retryable = False
+
+
+class UnwritableError(WireError):
+    """A request that would not be one on the wire."""
+
+    kind = InvalidRequestError
+    text = "the request cannot be written as HTTP"
+    hint = "look for line ends in the secret and in the headers of endpoint_kwargs"
+
+
+class UnknownNameError(WireError):
+    """A host that nobody knows."""
+
+    text = "the host name cannot be resolved"
+    hint = "check the address in the adapter's connection"
+
+
+class NoConnectionError(WireError):
+    """A server that cannot be reached."""
+
+    text = "no connection"
+    hint = "check the address, and that the server runs"
+
+
+class UntrustedError(WireError):
+    """A certificate that no authority vouches for."""
+
+    text = "the server's TLS certificate is not trusted"
+    hint = "check the address, and the certificate authorities of this machine"
+    retryable = False
+
+
+class HandshakeError(WireError):
+    """A server that speaks no TLS, or another one."""
+
+    text = "the TLS handshake failed"
+    hint = "check that the server speaks https at this port"
+
+
+class DisconnectedError(WireError):
+    """An end of the connection where there should be more of the answer."""
+
+    text = "the server closed the connection before its answer was complete"
+
+
+class BrokenError(WireError):
+    """A connection that was reset, or lost its network."""
+
+    text = "the connection broke"
+
+
+class UnreadableError(WireError):
+    """A body that is not compressed as its head says, or ends too early."""
+
+    text = "the answer broke off, or cannot be decompressed"
+
+
+class UnknownCodingError(WireError):
+    """A body that is compressed in a way that was not asked for."""
+
+    kind = ProtocolError
+    text = "the answer is compressed in a way that was not asked for"
+    hint = "check that the address is that of the provider's API"
+
+
+class NotHttpError(WireError):
+    """An answer in no language that is understood here."""
+
+    kind = ProtocolError
+    text = "the answer is not HTTP"
+    hint = "check that the address is that of the provider's API"
+
+
+class ClosedError(WireError):
+    """A transport that was closed under a call, or before it."""
+
+    text = "the connection was closed on this side"
+    retryable = False
+
+
+Phase = Literal["connect", "first_byte", "between_chunks"]
+
+_OVERDUE = {
+    "connect": ("connect_timeout_s", "no connection"),
+    "first_byte": ("first_byte_timeout_s", "no answer"),
+    "between_chunks": ("chunk_timeout_s", "nothing more of the answer"),
+}
+
+
+class OverdueError(WireError):
+    """A deadline that passed."""
+
+    def __init__(self, phase: Phase) -> None:
+        super().__init__()
+        self.phase: Phase = phase
+
+    def as_error(self, server: str, limits: Limits) -> ProviderError:
+        """Return the error of ours."""
+        setting, what = _OVERDUE[self.phase]
+        text = f"{server}: {what} within {getattr(limits, setting):g} s"
+        return CallTimeoutError(text, phase=self.phase, hint=f"limits.{setting} sets it")

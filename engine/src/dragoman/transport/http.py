@@ -1,4 +1,4 @@
-"""HTTP over aiohttp. Importing this module imports aiohttp, about 100 ms: only the pool does it, at the first call.
+"""HTTP/1.1 as calls to models need it: no cookies, no redirects, no proxies, nothing from the environment.
 
 A transport with an :class:`~dragoman.transport.addresses.AddressCheck` is for addresses that an API caller had a hand
 in; its connections are its own.
@@ -18,65 +18,51 @@ protocol error, and the session's to find.
 from __future__ import annotations
 
 import asyncio
-import io
 import ssl
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import AbstractAsyncContextManager, suppress
 from copy import copy
-from functools import lru_cache
-from importlib.metadata import PackageNotFoundError, version
+from time import monotonic
 from types import TracebackType
 from typing import Self
-from urllib.parse import urlsplit
 
-from aiohttp import BytesPayload, ClientError, ClientResponse, ClientSession, ClientTimeout, InvalidURL
-from aiohttp.abc import AbstractResolver
-from yarl import URL
+from aiohappyeyeballs import AddrInfoType
 
 from dragoman.adapter import Limits
 from dragoman.errors import ProtocolError, ProviderError
 from dragoman.provider import WireReply, WireRequest
-from dragoman.transport.addresses import AddressCheck, CheckedResolver
-from dragoman.transport.client import client_session
-from dragoman.transport.faults import translate
+from dragoman.transport.addresses import AddressCheck
+from dragoman.transport.connection import Connection
+from dragoman.transport.connections import Connections, Resolve, Server, Tls, ask_system
+from dragoman.transport.decompression import Decompression, decompression_for
+from dragoman.transport.faults import BadAddressError, OverdueError, Phase, WireError
+from dragoman.transport.request_head import head_of, parse_url
 
 #: The longest whole answer, decompressed. Streams have no bound but that of their frames.
 MAX_BODY_BYTES = 64 * 1024 * 1024
 #: What is read of the body of an answer outside 2xx; the rest says no more.
 MAX_ERROR_BODY_BYTES = 1024 * 1024
 
-#: aiohttp warns about a larger body in one piece, and sends a file in several.
-_MAX_BYTES_IN_ONE_PIECE = 1024 * 1024
-
-_DEFAULT_PORTS = {"http": 80, "https": 443}
-
-_FAILURES = (ClientError, OSError, RuntimeError, ValueError)
-
 
 class Transport:
-    """One HTTP client session, for the event loop that it is made on.
+    """The HTTP client of one event loop, that which it is made on.
 
-    No environment variable changes where a request goes; no cookie is kept, no redirect followed, nothing retried.
+    Nothing is retried, and no environment variable changes where a request goes.
 
     Args:
         max_body_bytes: The longest whole answer.
         check: Decides where calls may go; ``None`` = anywhere.
-        resolver: Resolves names; ``None`` = the operating system.
+        resolve: Asks for the addresses of names.
     """
 
     def __init__(
-        self,
-        *,
-        max_body_bytes: int = MAX_BODY_BYTES,
-        check: AddressCheck | None = None,
-        resolver: AbstractResolver | None = None,
+        self, *, max_body_bytes: int = MAX_BODY_BYTES, check: AddressCheck | None = None, resolve: Resolve = ask_system
     ) -> None:
         self._max_body_bytes = max_body_bytes
         self._check = check
-        self._tls: ssl.SSLContext | None = None
-        self._resolver = resolver if check is None else CheckedResolver(check, resolver)
-        self._session = client_session(
-            resolver=self._resolver, use_dns_cache=check is None, headers={"User-Agent": user_agent()}
+        self._tls: Tls = "default"
+        self._connections = Connections(
+            resolve if check is None else _checked(resolve, check), keep_names=check is None
         )
 
     def with_tls(self, context: ssl.SSLContext) -> Transport:
@@ -100,6 +86,8 @@ class Transport:
         exchange = self._exchange(request, limits)
         try:
             return await exchange.whole(self._max_body_bytes)
+        except WireError as fault:
+            raise exchange.error_of(fault) from None
         finally:
             exchange.close()
 
@@ -115,51 +103,73 @@ class Transport:
 
     async def aclose(self) -> None:
         """Close all connections, those in use included."""
-        await self._session.close()
-        if self._resolver is not None:  # the HTTP client closes only what it made
-            await self._resolver.close()
+        await self._connections.aclose()
 
     def _exchange(self, request: WireRequest, limits: Limits) -> _Exchange:
-        return _Exchange(self._session, request, limits, self._check, self._tls)
+        return _Exchange(self._connections, request, limits, self._check, self._tls)
+
+
+def _checked(resolve: Resolve, check: AddressCheck) -> Resolve:
+    async def checked(host: str, port: int) -> Sequence[AddrInfoType]:
+        found = await resolve(host, port)
+        check.check_addresses(host, port, found)
+        return found
+
+    return checked
 
 
 class _Exchange:
     """One request and its answer on the wire; as an iterator, the pieces of the answer's body."""
 
-    __slots__ = ("_check", "_first_piece", "_limits", "_request", "_response", "_session", "_tls")
+    __slots__ = (
+        "_check", "_connection", "_connections", "_decompression", "_first_piece", "_limits", "_pieces",
+        "_request", "_server", "_tls",
+    )  # fmt: skip
+
+    _server: Server
+    _connection: Connection | None
+    _decompression: Decompression | None
 
     def __init__(
         self,
-        session: ClientSession,
+        connections: Connections,
         request: WireRequest,
         limits: Limits,
         check: AddressCheck | None,
-        tls: ssl.SSLContext | None,
+        tls: Tls,
     ) -> None:
-        self._session = session
-        self._check = check
-        self._tls = tls
+        self._connections = connections
         self._request = request
         self._limits = limits
-        self._response: ClientResponse | None = None
+        self._check = check
+        self._tls = tls
+        self._connection = None
+        self._decompression = None
         self._first_piece = b""
+        self._pieces: Iterator[bytes] = iter(())
 
     async def whole(self, max_body_bytes: int) -> WireReply:
         """Return the head and the body."""
-        response = await self._begin(self._head)
-        self._expect_pieces(response)
-        read = self._body(max_body_bytes) if _is_success(response) else self._error_body()
-        return WireReply(response.status, _headers_of(response), await read)
+        connection = await self._begin()
+        connection.arrivals_within(self._limits.chunk_timeout_s)
+        body = await (self._body(max_body_bytes) if _is_success(connection) else self._error_body())
+        return WireReply(connection.status, connection.headers, body)
 
     async def __aenter__(self) -> tuple[WireReply, AsyncIterator[bytes]]:
         try:
-            response = await self._begin(self._head_and_first_piece)
-            self._expect_pieces(response)
-            if _is_success(response):
-                return WireReply(response.status, _headers_of(response)), self
-            body = await self._error_body()
+            connection = await self._begin()
+            body = b""
+            if _is_success(connection):
+                self._first_piece = await self._next_piece()
+                connection.arrivals_within(self._limits.chunk_timeout_s)
+            else:
+                connection.arrivals_within(self._limits.chunk_timeout_s)
+                body = await self._error_body()
+                self.close()
+            return WireReply(connection.status, connection.headers, body), self
+        except WireError as fault:
             self.close()
-            return WireReply(response.status, _headers_of(response), body), self
+            raise self.error_of(fault) from None
         except BaseException:
             self.close()
             raise
@@ -176,74 +186,79 @@ class _Exchange:
         if piece := self._first_piece:
             self._first_piece = b""
             return piece
-        if self._response is None:
-            raise StopAsyncIteration
         try:
-            piece = await self._response.content.readany()
-        except _FAILURES as error:
-            raise self._translated(error) from None
+            piece = await self._next_piece()
+        except WireError as fault:
+            raise self.error_of(fault) from None
         if not piece:
             raise StopAsyncIteration
         return piece
 
     def close(self) -> None:
         """Give the connection back where the answer has come to its end, else break it, so that the server stops."""
-        response, self._response = self._response, None
-        if response is None or (connection := response.connection) is None:
-            return
-        if connection.transport is not None:
-            connection.transport.abort()  # a polite end of TLS would wait for the server's
-        response.close()
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            self._connections.give_back(self._server, connection)
 
-    async def _begin(self, first_step: Callable[[], Awaitable[ClientResponse]]) -> ClientResponse:
-        seconds = self._limits.first_byte_timeout_s
-        try:
-            if seconds is None:
-                return await first_step()
-            async with asyncio.timeout(seconds):
-                return await first_step()
-        except _FAILURES as error:
-            raise self._translated(error) from None
+    def error_of(self, fault: WireError) -> ProviderError:
+        """Return the error of ours."""
+        return fault.as_error(_shown(self._request.url), self._limits)
 
-    async def _head(self) -> ClientResponse:
+    async def _begin(self) -> Connection:
+        """Send the request and wait for the answer's head."""
         request = self._request
-        body = request.body
-        url = _address(request.url)
+        address = parse_url(request.url)
+        head = head_of(request.method, address, request.headers, request.body)
         if self._check is not None:
-            self._check.check_url(url)
-        data: io.BytesIO | BytesPayload | None = None
-        if body is not None:
-            data = io.BytesIO(body) if len(body) > _MAX_BYTES_IN_ONE_PIECE else BytesPayload(body)
-        self._response = response = await self._session.request(
-            request.method,
-            url,
-            headers=request.headers,
-            data=data,
-            allow_redirects=False,
-            ssl=self._tls or True,
-            timeout=_client_timeout(self._limits.connect_timeout_s),
-        )
-        return response
+            self._check.check_host(address.host, address.port)
+        self._server = server = Server(address.host, address.port, self._tls if address.is_https else None)
+        within_s = self._limits.first_byte_timeout_s
+        connection = self._connections.take_idle(server)
+        if connection is None:
+            started_s = monotonic()
+            connection = await self._open(server)
+            if within_s is not None:
+                within_s = max(0.0, within_s - (monotonic() - started_s))
+        self._connection = connection
+        await connection.send(head, request.body, within_s)
+        await connection.read_head()
+        self._decompression = decompression_for(connection.headers.get("content-encoding"))
+        return connection
 
-    async def _head_and_first_piece(self) -> ClientResponse:
-        response = await self._head()
-        if _is_success(response):
-            self._first_piece = await response.content.readany()
-        return response
+    async def _open(self, server: Server) -> Connection:
+        within_s, first_byte_s = self._limits.connect_timeout_s, self._limits.first_byte_timeout_s
+        phase: Phase = "connect"
+        if first_byte_s is not None and (within_s is None or first_byte_s < within_s):
+            within_s, phase = first_byte_s, "first_byte"
+        try:
+            async with asyncio.timeout(within_s):
+                return await self._connections.open(server)
+        except TimeoutError:
+            raise OverdueError(phase) from None
 
-    def _expect_pieces(self, response: ClientResponse) -> None:
-        """Start the clock that runs between two arrivals; an answer that is complete has no connection any more."""
-        if (connection := response.connection) is not None and connection.protocol is not None:
-            connection.protocol.read_timeout = self._limits.chunk_timeout_s
-            connection.protocol.start_timeout()
+    async def _next_piece(self) -> bytes:
+        """Return the next piece of the body, decompressed; nothing means the end."""
+        connection, decompression = self._connection, self._decompression
+        if connection is None:
+            return b""
+        if decompression is None:
+            return await connection.read_piece()
+        while True:
+            for piece in self._pieces:
+                return piece
+            data = await connection.read_piece()
+            if not data:
+                decompression.end()
+                return b""
+            self._pieces = decompression.feed(data)
 
     async def _body(self, max_bytes: int) -> bytes:
         pieces: list[bytes] = []
         size = 0
-        async for piece in self:
+        while piece := await self._next_piece():
             size += len(piece)
             if size > max_bytes:
-                raise ProtocolError(f"{self._server}: the answer is longer than {max_bytes} bytes")
+                raise ProtocolError(f"{_shown(self._request.url)}: the answer is longer than {max_bytes} bytes")
             pieces.append(piece)
         return pieces[0] if len(pieces) == 1 else b"".join(pieces)
 
@@ -251,60 +266,21 @@ class _Exchange:
         """Return the beginning of the body. A connection that breaks or stalls must not hide the status."""
         pieces: list[bytes] = []
         room = MAX_ERROR_BODY_BYTES
-        with suppress(ProviderError):
-            async for piece in self:
+        with suppress(WireError):
+            while room > 0 and (piece := await self._next_piece()):
                 pieces.append(piece[:room])
                 room -= len(piece)
-                if room <= 0:
-                    break
         return b"".join(pieces)
 
-    def _translated(self, error: Exception) -> ProviderError:
-        return translate(error, self._server, self._limits)
 
-    @property
-    def _server(self) -> str:
-        """``host:port``, for an error's text; a URL may hold more than should be shown."""
-        try:
-            parts = urlsplit(self._request.url)
-            port = parts.port or _DEFAULT_PORTS[parts.scheme]
-        except (ValueError, KeyError):
-            return "the provider"
-        return f"{parts.hostname}:{port}" if parts.hostname else "the provider"
+def _is_success(connection: Connection) -> bool:
+    return 200 <= connection.status < 300
 
 
-def user_agent() -> str:
-    """Return what requests say about their sender, unless a codec says something else."""
+def _shown(url: str) -> str:
+    """Return ``host:port``, for an error's text; a URL may hold more than should be shown."""
     try:
-        return f"dragoman/{version('dragoman')}"
-    except PackageNotFoundError:
-        return "dragoman"
-
-
-def _address(text: str) -> URL:
-    try:
-        url = URL(text, encoded=True)
-    except ValueError:
-        raise InvalidURL("") from None
-    if url.raw_user is not None or url.raw_password is not None:
-        raise InvalidURL("")  # credentials are an authorizer's, and do not stand in an address
-    return url
-
-
-def _is_success(response: ClientResponse) -> bool:
-    return 200 <= response.status < 300
-
-
-def _headers_of(response: ClientResponse) -> Mapping[str, str]:
-    """Return the headers with lower-case names; several of one name are joined as HTTP allows."""
-    headers = response.headers
-    plain = {name.lower(): value for name, value in headers.items()}
-    if len(plain) < len(headers):
-        plain = {name: ", ".join(headers.getall(name)) for name in plain}
-    return plain
-
-
-@lru_cache(maxsize=128)
-def _client_timeout(connect_s: float | None) -> ClientTimeout:
-    """Return aiohttp's own deadlines, of which only the one for the connection is used from the start."""
-    return ClientTimeout(total=None, connect=connect_s, sock_connect=None, sock_read=None)
+        address = parse_url(url)
+    except BadAddressError:
+        return "the provider"
+    return f"[{address.host}]:{address.port}" if ":" in address.host else f"{address.host}:{address.port}"

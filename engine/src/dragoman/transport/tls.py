@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import ssl
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -53,6 +54,14 @@ class TlsContexts:
         state = tuple(_state(getattr(tls, member), f"{tls.path}.{member}") for member in _members(tls))
         context = made.context if made is not None and made.state == state else load_context(tls)
         return _Made(context, state, self._clock_s())
+
+
+@functools.cache
+def default_context() -> ssl.SSLContext:
+    """Return the context of targets that say nothing about it: the authorities of this machine. Blocks once."""
+    context = ssl.create_default_context()
+    context.set_alpn_protocols(["http/1.1"])
+    return context
 
 
 def load_context(tls: Tls) -> ssl.SSLContext:
