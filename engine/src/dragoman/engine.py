@@ -417,7 +417,7 @@ class Engine:
             observe: Told of each call of the model; see :meth:`chat`.
 
         Raises:
-            PluginError: The extra ``dragoman[agents]`` is not installed.
+            UnsupportedError: The extra ``dragoman[agents]`` is not installed.
             DocumentError: The document does not hold.
         """
         # The face stands above the engine, which knows it by name alone, as it knows a provider's factory.

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from dragoman.agents import AgentDocument, AgentEvent, AgentFinished, AgentResult, Whose, agent_from
 from dragoman.calls import Observe
-from dragoman.errors import AgentLimitError, MessageError, PluginError
+from dragoman.errors import AgentLimitError, MessageError, UnsupportedError
 from dragoman.langchain.agents.run import Around, Tell, WatchedCall
 from dragoman.messages import MessagesLike, messages_from
 from dragoman.policy import Caller
@@ -44,7 +44,7 @@ class Agent:
             and books calls. ``None``: nothing stands there.
 
     Raises:
-        PluginError: The extra is not installed.
+        UnsupportedError: The extra is not installed.
         DocumentError: The document does not hold.
     """
 
@@ -57,7 +57,7 @@ class Agent:
         around: Around | None = None,
     ) -> None:
         if missing := [name for name in NEEDED if find_spec(name) is None]:
-            raise PluginError(f"agents need {', '.join(missing)}", hint="pip install 'dragoman[agents]'")
+            raise UnsupportedError(f"agents need {', '.join(missing)}", hint="pip install 'dragoman[agents]'")
         self._engine = engine
         self._agent = agent_from(agent) if isinstance(agent, Mapping) else agent
         self._caller = caller

@@ -2,6 +2,7 @@
 
 import json
 import socket
+import sys
 from contextlib import contextmanager
 from decimal import Decimal
 
@@ -151,6 +152,14 @@ def test_what_does_not_hold_is_not_saved_and_says_where(admin):
         checked = admin.post("/api/agents/validate", json={"document": document}).json()
         assert (checked["valid"], [problem["path"] for problem in checked["problems"]]) == (False, [path])
     assert admin.post("/api/agents/validate", json={"document": KIND}).json()["document"] == KIND
+
+
+def test_a_deployment_without_the_extra_says_what_it_lacks(admin, user, monkeypatch):
+    save(admin, "kind", KIND)
+    monkeypatch.setitem(sys.modules, "langchain", None)
+    for answer in (save(admin, "other", KIND), run(user, "kind")):
+        assert (answer.status_code, answer.json()["error"]["code"]) == (400, "unsupported")
+        assert "pip install 'dragoman[agents]'" in answer.json()["error"]["message"]
 
 
 def test_a_saved_agent_gets_only_listed_secrets_and_leads_nowhere_inside(admin, user, service):
