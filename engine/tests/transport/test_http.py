@@ -252,6 +252,15 @@ async def test_closing_the_transport_ends_what_is_under_way(serve):
     await upstream.all_closed()
 
 
+async def test_who_closes_twice_at_a_time_waits_twice(serve):
+    transport = Transport()
+    upstream = await serve(lambda connection, request: connection.answer(b"{}"))
+    await asyncio.gather(*(transport.send(upstream.request(), LIMITS) for _ in range(3)))
+    await asyncio.gather(transport.aclose(), transport.aclose())
+    await transport.aclose()
+    await upstream.all_closed()
+
+
 # --- what goes wrong -------------------------------------------------------------------------------------------------
 
 

@@ -150,7 +150,8 @@ class Connection(asyncio.Protocol):
     @property
     def is_reusable(self) -> bool:
         """Whether the next request can be sent: the last one was answered, and both sides keep the connection."""
-        return self.is_complete and self._keeps_alive and self._is_sent and not self._transport.is_closing()
+        is_free = self.is_complete and self._is_sent and not self._is_paused
+        return is_free and self._keeps_alive and not self._transport.is_closing()
 
     @property
     def is_lost(self) -> bool:
@@ -213,7 +214,7 @@ class Connection(asyncio.Protocol):
             self._keeps_alive = False
             self.abort()
             return
-        if self._pause_s is not None:
+        if self._pause_s is not None and not self._is_paused:
             self._due_s = self._loop.time() + self._pause_s
         self._wire_bytes += len(data)
         self._parse(self._parser, data)

@@ -110,11 +110,11 @@ class Connections:
         if self._sweep is not None:
             self._sweep.cancel()
         self._idle.clear()
-        for connection in self._open:
+        for connection in list(self._open):
             connection.fail(ClosedError())
         if self._open:
-            self._all_lost = self._loop.create_future()
-            await self._all_lost
+            self._all_lost = self._all_lost or self._loop.create_future()
+            await asyncio.shield(self._all_lost)
 
     async def _connect(self, server: Server) -> Connection:
         host, port, tls = server
