@@ -35,8 +35,11 @@ def endpoint(**members: Any) -> dict[str, Any]:
 #: By the name of the golden file: an adapter, and how it is asked about.
 ADAPTERS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "guarded-counting-tools": (
-        bedrock(connection={"guardrail": {"identifier": "abc123", "version": "1"}, "count_tokens_model": HAIKU}),
-        {"system_tools": ["nova_grounding"]},
+        bedrock(
+            connection={"guardrail": {"identifier": "abc123", "version": "1"}, "count_tokens_model": HAIKU},
+            inference={"system_tools": ["nova_grounding"]},
+        ),
+        {},
     ),
     "guarded-lookup-alone": (
         bedrock(connection={"guardrail": {"identifier": "abc123", "version": "1"}}),
@@ -68,7 +71,8 @@ async def engine():
 
 async def grants_of(engine: Engine, document: dict[str, Any], **asked: Any) -> list[Grant]:
     written = {name: value for name, value in document.items() if value is not None}
-    return grants_of_adapter((await engine.resolve(written)).target, **{"account": ACCOUNT, **asked})
+    resolved = await engine.resolve(written)
+    return grants_of_adapter(resolved.target, resolved.settings, **{"account": ACCOUNT, **asked})
 
 
 @pytest.mark.parametrize("name", ADAPTERS)
