@@ -53,7 +53,7 @@ async def permissions_of(
         raise
     except Exception as error:
         what = f"the permissions of provider {resolved.target.provider} broke: {type(error).__name__}: {error}"
-        raise PluginError(what) from error
+        raise PluginError(what) from None  # the fault itself may hold a secret
     chosen = (f"{resolved.choice}: the policy is for that one",) if resolved.choice else ()
     redact = await engine.redactor()
     permissions = [

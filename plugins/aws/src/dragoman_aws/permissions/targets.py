@@ -70,7 +70,7 @@ def grants_of_adapter(
     if not isinstance(connection, AwsConnection):
         raise DocumentError("policy", [Problem("provider", f"{target.provider} is not called with AWS's policies")])
     account = account or _account_of(connection)
-    given = (region,) if isinstance(region, str) else tuple(region)
+    given = (region,) if isinstance(region, str) and region else tuple(region)
     grants = []
     for where in given or (choose_region(connection, os.environ).name,):
         own: list[Statement]
