@@ -51,9 +51,9 @@ async def permissions_of(
         found = await provider.permissions(resolved.target, resolved.settings, context, asked)
     except DragomanError:
         raise
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001  (the fault itself may hold a secret: the engine redacts what is told)
         what = f"the permissions of provider {resolved.target.provider} broke: {type(error).__name__}: {error}"
-        raise PluginError(what) from None  # the fault itself may hold a secret
+        raise PluginError(what) from None
     chosen = (f"{resolved.choice}: the policy is for that one",) if resolved.choice else ()
     redact = await engine.redactor()
     permissions = [
