@@ -12,6 +12,8 @@ from dragoman.plugin import (
     CheckStep,
     Connection,
     Inference,
+    Permission,
+    Permissions,
     Provider,
     ProviderDescription,
     Session,
@@ -125,6 +127,12 @@ class AcmeProvider(Provider):
             missing = PermissionDeniedError("acme:assumed/north may not speak")
             yield CheckStep.failed("permission", missing, "allow acme:Speak for it")
 
+    async def permissions(self, target, settings, context, purposes):
+        document = {"may": list(purposes), "at": target.connection.site}
+        snippets = {"acmefile": f"allow {purposes[0]} at {target.connection.site}"}
+        permission = Permission(document, "acme:assumed/north", "calls as <i>north</i>")
+        return Permissions([permission], ["the <b>gate</b> is not known"], snippets)
+
 
 @hookimpl
 def dragoman_providers():
@@ -136,5 +144,6 @@ def dragoman_providers():
             connection=AcmeConnection,
             inference=AcmeInference,
             credentials={"key": "ACME_KEY"},
+            permission_purposes=("speak", "list"),
         )
     ]

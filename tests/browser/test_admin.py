@@ -1,4 +1,4 @@
-"""What administrators see and do: who would I be, usage, plugins, secrets, keys, the audit log, imports."""
+"""What administrators see and do: identities and what they need, usage, plugins, secrets, keys, the audit log."""
 
 import json
 
@@ -45,6 +45,19 @@ def test_who_would_i_be_tells_the_missing_permission_of_a_draft(tab):
     expect(step).to_contain_text("failed")
     expect(step).to_contain_text("acme:assumed/north may not speak")
     expect(step).to_contain_text("allow acme:Speak for it")
+
+
+def test_what_must_be_allowed_for_a_draft(tab):
+    page = tab.open("edit/acme-voice")
+    complete(page)
+    row(page, "connection.site").get_by_role("textbox").fill("west")
+    page.get_by_label("What for").select_option("list")
+    page.get_by_role("button", name="Permissions: what must be allowed?").click()
+    connection = page.locator('[data-section="connection"]')
+    expect(connection).to_contain_text("calls as <i>north</i> acme:assumed/north")
+    assert json.loads(connection.locator("pre").text_content()) == {"may": ["list"], "at": "west"}
+    expect(connection).to_contain_text("the <b>gate</b> is not known")
+    expect(connection.get_by_role("button", name="Copy as acmefile")).to_be_visible()
 
 
 def test_a_dial_configuration_is_imported_and_one_model_chosen(tab):

@@ -10,7 +10,7 @@ import functools
 import logging
 import random
 import time
-from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, aclosing
 from dataclasses import dataclass
 from types import TracebackType
@@ -345,3 +345,12 @@ def redact_error(error: DragomanError, redact: Callable[[str], str]) -> None:
     error.args = tuple(redact(a) if isinstance(a, str) else a for a in error.args)
     if error.hint:
         error.hint = redact(error.hint)
+
+
+def redacted(value: Any, redact: Callable[[str], str]) -> Any:
+    """Return a value of JSON with every known secret value removed from its texts."""
+    if isinstance(value, str):
+        return redact(value)
+    if isinstance(value, Mapping):
+        return {name: redacted(member, redact) for name, member in value.items()}
+    return [redacted(item, redact) for item in value] if isinstance(value, list | tuple) else value

@@ -11,6 +11,7 @@ from typing import Any, Protocol, cast
 from urllib.parse import urlsplit
 
 from dragoman.adapter import Limits
+from dragoman.calls import redacted
 from dragoman.errors import (
     AddressRefusedError,
     CallTimeoutError,
@@ -89,15 +90,7 @@ async def examine(
 
 def _redacted(step: CheckStep, redact: Callable[[str], str]) -> CheckStep:
     hint = redact(step.hint) if step.hint else step.hint
-    return replace(step, message=redact(step.message), hint=hint, detail=_redacted_value(step.detail, redact))
-
-
-def _redacted_value(value: Any, redact: Callable[[str], str]) -> Any:
-    if isinstance(value, str):
-        return redact(value)
-    if isinstance(value, Mapping):
-        return {name: _redacted_value(member, redact) for name, member in value.items()}
-    return [_redacted_value(item, redact) for item in value] if isinstance(value, list | tuple) else value
+    return replace(step, message=redact(step.message), hint=hint, detail=redacted(step.detail, redact))
 
 
 async def _steps(

@@ -61,7 +61,7 @@ from dragoman.transport.pool import TransportPool
 
 if TYPE_CHECKING:
     from dragoman.agents import AgentDocument, Agents
-    from dragoman.inspection import CheckStep
+    from dragoman.inspection import CheckStep, Permissions
     from dragoman.langchain.agents import Agent
     from dragoman.listing import Listed
     from dragoman.transport.http import Transport
@@ -515,6 +515,29 @@ class Engine:
         for failure in (found.failure for one in listed for found in one.lists if found.failure is not None):
             redact_error(failure, await self.redactor())
         return listed
+
+    async def permissions(
+        self,
+        adapter: AdapterLike | None,
+        override: Mapping[str, Any] | None = None,
+        *,
+        caller: Caller | None = None,
+        purposes: Sequence[str] = (),
+    ) -> Permissions:
+        """Return what has to be allowed for an adapter to be used: policies in its provider's own language.
+
+        Args:
+            adapter: As in :meth:`resolve`; ``override`` and ``caller`` likewise.
+            purposes: What for, by the words of the provider's description; empty = to call it.
+
+        Raises:
+            UnsupportedError: The provider has no policies, or knows none for one of the purposes.
+            DragomanError: The adapter does not hold, or there is nothing to allow.
+        """
+        from dragoman.permissions import permissions_of
+
+        with self._redacting():
+            return await permissions_of(self, adapter, override, caller=caller, purposes=purposes)
 
     async def provider_of(self, resolved: Resolved) -> Provider:
         """Return the provider of an adapter, imported now if it is not; raise ``PluginError`` where it cannot be."""

@@ -1,4 +1,4 @@
-"""What a provider tells about itself beside calls: the models that it lists, and the steps of a check."""
+"""What a provider tells beside calls: the models that it lists, the steps of a check, the policies that calls need."""
 
 from __future__ import annotations
 
@@ -105,3 +105,45 @@ class ModelList:
     source: str
     models: Sequence[ListedModel] = ()
     failure: DragomanError | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Permission:
+    """What one identity on an adapter's way has to be allowed.
+
+    Args:
+        document: The policy, in the provider's own language, as JSON.
+        principal: Whose it is, by the name that the provider knows it by; ``None`` = whoever calls.
+        title: Who gets it and what for, for a person.
+    """
+
+    document: Mapping[str, Any]
+    principal: str | None = None
+    title: str = ""
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the JSON form."""
+        return {"principal": self.principal, "title": self.title, "document": dict(self.document)}
+
+
+@dataclass(frozen=True, slots=True)
+class Permissions:
+    """What has to be allowed for an adapter to be used. No text of it holds a secret.
+
+    Args:
+        permissions: One for each identity, first that of who calls the model.
+        notes: What is not known, in one line each; empty = the policies are exact.
+        snippets: The same policies written down for other tools, by the format's name: ``terraform``.
+    """
+
+    permissions: Sequence[Permission]
+    notes: Sequence[str] = ()
+    snippets: Mapping[str, str] = field(default_factory=dict)
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the JSON form."""
+        return {
+            "permissions": [permission.as_dict() for permission in self.permissions],
+            "notes": list(self.notes),
+            "snippets": dict(self.snippets),
+        }

@@ -5,7 +5,7 @@ The contract's version is not among it: a plugin writes down the one it was made
 
 from dragoman.adapter import EmbedInference, Inference, Limits, PayloadMapping, Prompt, RerankInference, slug
 from dragoman.hookspecs import hookimpl
-from dragoman.inspection import CheckStep, ListedModel, ModelList
+from dragoman.inspection import CheckStep, ListedModel, ModelList, Permission, Permissions
 from dragoman.provider import (
     DEPLOYMENT_ONLY,
     Authorizer,
@@ -82,6 +82,8 @@ __all__ = [
     "NoAuth",
     "Payload",
     "PayloadMapping",
+    "Permission",
+    "Permissions",
     "PredefinedAdapter",
     "Prompt",
     "Provider",

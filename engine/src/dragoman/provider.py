@@ -31,7 +31,7 @@ from dragoman.adapter import (
 )
 from dragoman.errors import DragomanError, Problem, ProviderError, UnsupportedError
 from dragoman.events import Collector, EmbedResponse, Event, RerankResponse, Response, Usage
-from dragoman.inspection import CheckStep, ModelList
+from dragoman.inspection import CheckStep, ModelList, Permissions
 from dragoman.messages import Message, Tool, ToolChoice
 from dragoman.secret import MASK, Secret
 
@@ -123,6 +123,8 @@ class ProviderDescription:
         any_credentials: Whether an adapter may name credentials beside these, under whatever field it likes.
         rules: Rules that hold for models known by their ``base_model``; where two rows name one, both hold.
         documentation_url: Where a person reads on.
+        permission_purposes: What :meth:`Provider.permissions` can be asked for, each in a word; the first is a call.
+            Empty = the provider knows no policies.
     """
 
     kind: str
@@ -139,6 +141,7 @@ class ProviderDescription:
     any_credentials: bool = False
     rules: tuple[ModelRules, ...] = ()
     documentation_url: str | None = None
+    permission_purposes: tuple[str, ...] = ()
 
     def settings_model(self, operation: Operation) -> type[InferenceSettings]:
         """Return the model of ``inference`` for an operation."""
@@ -752,6 +755,16 @@ class Provider:
         where it failed; what this raises stands for all of them.
         """
         raise UnsupportedError(f"provider {target.provider} lists no models")
+
+    async def permissions(
+        self, target: Target, settings: CallSettings[Any], context: Context, purposes: Sequence[str]
+    ) -> Permissions:
+        """Return what has to be allowed, and to whom, for a target to be used with these settings.
+
+        ``purposes`` are some of the description's ``permission_purposes``, at least one. It tells what ought to be, not
+        what is: nothing need be asked of anybody. Where there is nothing to allow for them, say so with an error.
+        """
+        raise UnsupportedError(f"provider {target.provider} has no policies to show")
 
     async def check(self, target: Target, context: Context) -> AsyncGenerator[CheckStep, None]:
         """Yield what `dragoman doctor` should find out about a target beyond what it does for every provider.

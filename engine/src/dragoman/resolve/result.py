@@ -64,6 +64,11 @@ class Resolved:
         return self.adapter.name
 
     @property
+    def choice(self) -> str | None:
+        """Which of several upstreams was taken, in words: what is said of this adapter is said of that one."""
+        return next((report.message for report in self.reports if report.code == "upstream"), None)
+
+    @property
     def notes(self) -> tuple[Report, ...]:
         """The reports, and what holds for every call and is therefore said with the adapter, not with each answer."""
         return (*self.reports, LESS_IS_PROMISED) if self.adapter.runtime == "langchain" else self.reports

@@ -10,6 +10,7 @@ from dragoman_aws.bedrock.inference import BedrockInference
 from dragoman_aws.bedrock.rules import RULES
 from dragoman_aws.sagemaker.connection import SageMakerConnection
 from dragoman_aws.secrets_manager import SecretsManagerSettings
+from dragoman_aws.uses import ENDPOINT_USES, USES
 
 PLUGIN_API = (1, 0)
 
@@ -36,6 +37,7 @@ def dragoman_providers() -> list[ProviderDescription]:
             operations=_OPERATIONS,
             mapping=True,
             rules=RULES,
+            permission_purposes=USES,
         ),
         ProviderDescription(
             kind="sagemaker",
@@ -45,6 +47,7 @@ def dragoman_providers() -> list[ProviderDescription]:
             credentials=_KEYS,
             operations=_OPERATIONS,
             mapping=True,
+            permission_purposes=ENDPOINT_USES,
         ),
     ]
 

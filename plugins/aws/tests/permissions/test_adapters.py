@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 from dragoman import Engine, Settings
-from dragoman.errors import DocumentError
-from dragoman_aws.permissions import Grant, grants_of_adapter
+from dragoman.errors import DocumentError, DragomanError
+from dragoman_aws.permissions import Grant, as_cloudformation, as_terraform, grants_of_adapter
 from dragoman_aws.permissions.grants import OPEN_ACCOUNT
 
 from .cases import ACCOUNT, HAIKU, SONNET
@@ -35,8 +35,11 @@ def endpoint(**members: Any) -> dict[str, Any]:
 #: By the name of the golden file: an adapter, and how it is asked about.
 ADAPTERS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "guarded-counting-tools": (
-        bedrock(connection={"guardrail": {"identifier": "abc123", "version": "1"}, "count_tokens_model": HAIKU}),
-        {"system_tools": ["nova_grounding"]},
+        bedrock(
+            connection={"guardrail": {"identifier": "abc123", "version": "1"}, "count_tokens_model": HAIKU},
+            inference={"system_tools": ["nova_grounding"]},
+        ),
+        {},
     ),
     "guarded-lookup-alone": (
         bedrock(connection={"guardrail": {"identifier": "abc123", "version": "1"}}),
@@ -68,7 +71,8 @@ async def engine():
 
 async def grants_of(engine: Engine, document: dict[str, Any], **asked: Any) -> list[Grant]:
     written = {name: value for name, value in document.items() if value is not None}
-    return grants_of_adapter((await engine.resolve(written)).target, **{"account": ACCOUNT, **asked})
+    resolved = await engine.resolve(written)
+    return grants_of_adapter(resolved.target, resolved.settings, **{"account": ACCOUNT, **asked})
 
 
 @pytest.mark.parametrize("name", ADAPTERS)
@@ -82,6 +86,63 @@ async def test_the_policy_is_the_one_on_file_exact_and_of_pairs_that_aws_documen
 
 def test_every_file_has_an_adapter():
     assert {path.stem for path in GOLDEN.glob("*.json")} == set(ADAPTERS)
+
+
+def through(role: str, document: dict[str, Any]) -> dict[str, Any]:
+    """Return the document of an adapter that takes on a role, whose account is then the target's."""
+    return {**document, "connection": {**document["connection"], "roles": [{"arn": role}]}}
+
+
+@pytest.mark.parametrize(
+    "name", [name for name, (_, asked) in ADAPTERS.items() if set(asked) <= {"uses"} and name != "api-key"]
+)
+async def test_the_engine_answers_with_the_same_policy(engine, name):
+    document, asked = ADAPTERS[name]
+    written = {member: value for member, value in through(ROLE, document).items() if value is not None}
+    found = await engine.permissions(written, purposes=asked.get("uses", ()))
+    calls, assumes = found.permissions
+    assert calls.document == json.loads((GOLDEN / f"{name}.json").read_text(encoding="utf-8"))
+    assert (calls.principal, assumes.principal, found.notes) == (ROLE, None, [])
+    assert assumes.document["Statement"][0]["Resource"] == ROLE
+
+
+async def test_the_engine_answers_for_each_identity_and_with_snippets(engine):
+    roles = [{"arn": ROLE}, {"arn": "arn:aws:iam::444455556666:role/Models"}]
+    document = bedrock(connection={"roles": roles}, inference={"system_tools": ["nova_grounding"]})
+    found = await engine.permissions(document)
+    assert [permission.principal for permission in found.permissions] == [roles[1]["arn"], None, ROLE]
+    tools = next(s for s in found.permissions[0].document["Statement"] if s["Sid"] == "UseTools")
+    assert tools["Resource"] == "arn:aws:bedrock::444455556666:system-tool/amazon.nova_grounding"
+    grants = await grants_of(engine, document, account="")
+    assert json.loads(found.snippets["cloudformation"]) == as_cloudformation(grants)
+    assert found.snippets["terraform"] == as_terraform(grants)
+
+
+async def test_an_account_that_nothing_says_is_told_and_left_open(engine):
+    found = await engine.permissions(endpoint())
+    assert found.notes == [OPEN_ACCOUNT]
+    assert ":*:endpoint/llama" in json.dumps(found.permissions[0].document)
+    assert "${AWS::AccountId}:endpoint/llama" in found.snippets["cloudformation"]
+
+
+@pytest.mark.parametrize(
+    ("document", "purpose", "told"),
+    [
+        (bedrock(), "prompt", "there is nothing to allow: the target is no prompt"),
+        (bedrock(), "fly", "one of invoke, lookup, access, prompt, batch, list, manage"),
+        (endpoint(), "batch", "one of invoke, lookup, list"),
+    ],
+)
+async def test_the_engine_refuses_what_is_not_known_or_allows_nothing(engine, document, purpose, told):
+    with pytest.raises(DragomanError, match=told):
+        await engine.permissions(document, purposes=[purpose])
+
+
+@pytest.mark.parametrize("document", [bedrock(), endpoint()], ids=["bedrock", "sagemaker"])
+async def test_every_use_that_is_offered_is_known(engine, document):
+    for use in engine.plugins.provider(document["provider"]).permission_purposes:
+        [granted] = await grants_of(engine, document, uses=[use])
+        assert granted.statements or use == "prompt"  # the model is none
 
 
 async def test_each_identity_on_the_way_gets_its_own(engine):

@@ -24,6 +24,7 @@ async def _providers(asked: Asked) -> Answer:
             "operations": list(found.operations),
             "mapping": found.mapping,
             "native": found.native,
+            "permission_purposes": list(found.permission_purposes),
             "documentation_url": found.documentation_url,
         }
         for found in asked.engine.plugins.providers.values()

@@ -1,4 +1,4 @@
-"""Checks of adapters, and live lists of models: both ask the providers, as the adapters' identities."""
+"""Checks of adapters and live lists of models, which ask the providers; policies, which ask nobody."""
 
 from __future__ import annotations
 
@@ -33,13 +33,28 @@ def _list(one: Listed, found: ModelList) -> dict[str, Any]:
 
 
 async def _check(asked: Asked) -> Answer:
-    adapter, override = asked.body.get("adapter"), asked.body.get("override")
-    if not isinstance(adapter, str | dict) or not isinstance(override, dict | None):
-        raise Refusal(422, "invalid_body", "adapter is a name or a document, override an object", param="adapter")
+    adapter, override = _adapter(asked)
     async with aclosing(check(asked, adapter, override)) as found:
         steps = [step async for step in found]
     return Answer({"ok": steps[-1].state != "failed", "steps": [step.as_dict() for step in steps]})
 
+
+async def _permissions(asked: Asked) -> Answer:
+    adapter, override = _adapter(asked)
+    purposes = asked.texts("for") or ()
+    found = await asked.engine.permissions(adapter, override, caller=asked.caller, purposes=purposes)
+    return Answer(found.as_dict())
+
+
+def _adapter(asked: Asked) -> tuple[str | dict[str, Any], dict[str, Any] | None]:
+    """Return the adapter that the body names or holds, and what is laid over it."""
+    adapter, override = asked.body.get("adapter"), asked.body.get("override")
+    if not isinstance(adapter, str | dict) or not isinstance(override, dict | None):
+        raise Refusal(422, "invalid_body", "adapter is a name or a document, override an object", param="adapter")
+    return adapter, override
+
+
+_ADAPTER = {"adapter": {"type": ["string", "object"]}, "override": {"type": "object"}}
 
 ROUTES = (
     Route(
@@ -48,10 +63,14 @@ ROUTES = (
     ),
     Route(
         "POST", "/api/checks", _check, "admin", "Check an adapter step by step, up to a call of one token.",
+        body={"type": "object", "required": ["adapter"], "properties": _ADAPTER},
+    ),
+    Route(
+        "POST", "/api/permissions", _permissions, "admin", "Show the policies that an adapter's identities need.",
         body={
             "type": "object",
             "required": ["adapter"],
-            "properties": {"adapter": {"type": ["string", "object"]}, "override": {"type": "object"}},
+            "properties": {**_ADAPTER, "for": {"type": "array", "items": {"type": "string"}}},
         },
     ),
 )  # fmt: skip

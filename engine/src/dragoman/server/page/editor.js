@@ -245,7 +245,7 @@ class Editor {
       const settings = { ...inference, properties: { ...inference.properties, ...(inference.properties.configuration ? { configuration: { ...inference.properties.configuration, anyOf: undefined, enum: this.facts.configurations } } : {}) } };
       found.push(["inference", `Inference settings of ${described.title}`, this.form.make(["inference"], settings, { title: null })]);
       found.push(["connection", `Connection to ${described.title}`, Object.keys(connection.properties || {}).length ? this.form.make(["connection"], connection, { title: null, required: described.required }) : h("p", { class: "muted" }, "This provider needs no connection settings.")]);
-      if (this.session.role === "admin") found.at(-1)[2] = [found.at(-1)[2], this.identity(described)];
+      if (this.session.role === "admin") found.at(-1)[2] = [found.at(-1)[2], this.identity(described), described.permission_purposes.length ? this.permissions(described) : null];
       const names = Object.keys(described.credentials);
       const credentials = names.length && !described.any_credentials
         ? names.map((name) => this.form.property(["credentials", name], { type: "string", description: `Name of the secret, never its value.${described.credentials[name] ? ` Default: ${described.credentials[name]}` : ""}` }))
@@ -292,6 +292,20 @@ class Editor {
     return h("div", { class: "stack tight" },
       described.identities.length ? h("p", { class: "help" }, `Calls can be made as another identity (${described.identities.join(", ")}). The stage, your role and the deployment's allow list decide whether you may name one.`) : null,
       h("p", { class: "help" }, "The check goes from the document to the identity and a call of one token, and says what is missing."), h("div", { class: "row" }, ask), where);
+  }
+
+  permissions({ permission_purposes: purposes }) {
+    const where = h("div", { class: "stack tight", "aria-live": "polite" });
+    const purpose = select(purposes, purposes[0], () => {});
+    const ask = button("Permissions: what must be allowed?", async () => {
+      try {
+        const found = await api.ask("permissions", { document: this.named(), for: [purpose.value] });
+        const whole = found.permissions.map((p) => [h("p", {}, p.title, " ", p.principal ? h("code", {}, p.principal) : null), h("pre", { class: "raw", tabindex: 0 }, JSON.stringify(p.document, null, 2))]);
+        const copies = Object.entries(found.snippets).map(([name, text]) => button(`Copy as ${name}`, () => copy(text, name)));
+        fill(where, whole, h("div", { class: "row" }, copies), found.notes.map((note) => h("p", { class: "note" }, note)));
+      } catch (error) { fill(where, trouble(error)); }
+    });
+    return h("div", { class: "stack tight" }, field("What for", purpose, "The policies that the identities on the way need, in the provider's own language; nobody is asked."), h("div", { class: "row" }, ask), where);
   }
 
   // --- status and buttons ---

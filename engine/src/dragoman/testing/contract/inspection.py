@@ -1,13 +1,17 @@
-"""What a provider tells beside calls: the steps of its check, and its lists of models."""
+"""What a provider tells beside calls: the steps of its check, its lists of models, its policies."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 
 import pytest
 
-from dragoman.errors import UnsupportedError
+from dragoman.errors import DragomanError, PluginError, UnsupportedError
+from dragoman.inspection import Permissions
 from dragoman.listing import Listed
+from dragoman.provider import Provider, ProviderDescription
+from dragoman.sessions import import_provider
 from dragoman.testing.case import ProviderSide
 from dragoman.testing.contract.fixtures import ContractFixtures, Subject
 from dragoman.testing.upstream import Reply
@@ -16,7 +20,7 @@ _NEEDED = "the provider lists models: say with the case's `beside` what it answe
 
 
 class Inspection(ContractFixtures):
-    """The doctor finds an adapter well, and a list says what can be called, or why it says nothing."""
+    """The doctor finds an adapter well; a list says what can be called, or why it says nothing; policies are JSON."""
 
     @pytest.mark.asyncio
     async def test_check_ends_with_an_answer_and_tells_no_secret(
@@ -58,6 +62,43 @@ class Inspection(ContractFixtures):
         subject.upstream.answer(Reply.text("<html>Welcome</html>"))
         (listed,) = await subject.engine.models([subject.document])
         assert not [said for said in _failures(listed) if " broke: " in said], "the plugin's own errors are meant"
+
+    def test_policies_are_described_where_there_are_some(self, description: ProviderDescription) -> None:
+        shows_some = type(import_provider(description)).permissions is not Provider.permissions
+        assert shows_some == bool(description.permission_purposes), "permission_purposes say what they are asked for"
+
+    @pytest.mark.asyncio
+    async def test_policies_for_a_call_are_json_and_tell_no_secret(
+        self, subject: Subject, description: ProviderDescription, canaries: Mapping[str, str]
+    ) -> None:
+        if not description.permission_purposes:
+            with pytest.raises(UnsupportedError):
+                await subject.engine.permissions(subject.document)
+            return
+        found = await subject.engine.permissions(subject.document)
+        assert found.permissions, "where there is nothing to allow, an error says so"
+        answers = [found, *[await _permissions(subject, one) for one in description.permission_purposes]]
+        for answer in filter(None, answers):
+            assert json.loads(json.dumps(answer.as_dict())) == answer.as_dict()
+        assert not [name for name, value in canaries.items() if value in repr(answers)]
+
+    @pytest.mark.asyncio
+    async def test_policies_for_what_nobody_knows_are_refused_with_what_is_known(
+        self, subject: Subject, description: ProviderDescription
+    ) -> None:
+        with pytest.raises(UnsupportedError) as refused:
+            await subject.engine.permissions(subject.document, purposes=["no_such_purpose"])
+        assert not [known for known in description.permission_purposes if known not in str(refused.value)]
+
+
+async def _permissions(subject: Subject, purpose: str) -> Permissions | None:
+    """Return the policies for a purpose; ``None`` where the provider says that there is nothing to allow."""
+    try:
+        return await subject.engine.permissions(subject.document, purposes=[purpose])
+    except PluginError:
+        raise
+    except DragomanError:
+        return None
 
 
 def _failures(listed: Listed) -> Sequence[str]:

@@ -19,26 +19,25 @@ from dragoman.cli.plugin import (
     write_document,
     write_json,
 )
-from dragoman.errors import DocumentError, Problem
 
 from dragoman_aws.identity.region import partition as partition_of
 from dragoman_aws.permissions import (
     Grant,
+    allowed,
     as_cloudformation,
     as_terraform,
     grant,
     grant_secrets,
     grants_of_adapter,
-    merged,
     trust_account,
     trust_role,
     trust_service_account,
 )
 from dragoman_aws.permissions.grants import OPEN_ACCOUNT
 from dragoman_aws.permissions.rendering import PRINCIPAL
-from dragoman_aws.permissions.uses import USES
 from dragoman_aws.profiles import facts
 from dragoman_aws.profiles.declared import read_declaration
+from dragoman_aws.uses import USES
 
 EPILOG = """\b
 Examples:
@@ -132,7 +131,7 @@ def policy(invocation: Invocation, /, **given: Any) -> None:
                 given["secrets"], wanted.principal, region=region, account=wanted.account, kms_key=given["kms_key"]
             )
         )
-    _print(merged(grants), given["form"], trust)
+    _print(grants, given["form"], trust)
 
 
 async def _granted(engine: Any, targets: Iterable[str], wanted: _Wanted) -> list[Grant]:
@@ -158,27 +157,21 @@ async def _grants_of(engine: Any, text: str, wanted: _Wanted) -> list[Grant]:
 
 async def _of_adapter(engine: Any, adapter: str | Mapping[str, Any], wanted: _Wanted) -> list[Grant]:
     resolved = await engine.resolve(adapter)
-    target, inference = resolved.target, resolved.settings.inference
-    others = tuple(f"{report.message}: the policy is for that one" for report in resolved.reports if report.path
-                   and report.path.startswith("upstreams."))  # fmt: skip
-    grants: list[Grant] = []
-    for region in wanted.regions or (None,):
-        grants += grants_of_adapter(
-            target,
-            region=region,
-            account=wanted.account,
-            uses=wanted.uses,
-            streaming=wanted.streaming,
-            source=wanted.source,
-            through_profile_only=wanted.through_profile_only,
-            batch_role=wanted.batch_role,
-            system_tools=getattr(inference, "system_tools", None) or (),
-            s3_outputs=wanted.s3_outputs,
-        )
-    grants[0] = replace(grants[0], notes=(*others, *grants[0].notes))
-    if wanted.principal is None:
-        return grants
-    return [Grant(g.principal or wanted.principal, g.statements, g.notes, g.title) for g in grants]
+    first, *rest = grants_of_adapter(
+        resolved.target,
+        resolved.settings,
+        wanted.principal,
+        region=wanted.regions,
+        account=wanted.account,
+        uses=wanted.uses,
+        streaming=wanted.streaming,
+        source=wanted.source,
+        through_profile_only=wanted.through_profile_only,
+        batch_role=wanted.batch_role,
+        s3_outputs=wanted.s3_outputs,
+    )
+    chosen = (f"{resolved.choice}: the policy is for that one",) if resolved.choice else ()
+    return [replace(first, notes=(*chosen, *first.notes)), *rest]
 
 
 def _of_target(target: str, wanted: _Wanted) -> Grant:
@@ -200,10 +193,7 @@ def _of_target(target: str, wanted: _Wanted) -> Grant:
 
 
 def _print(every: list[Grant], form: str, trust: Mapping[str, Any] | None) -> None:
-    grants = [entry for entry in every if entry.statements]
-    if not grants and trust is None:
-        told = "; ".join(note for entry in every for note in entry.notes)
-        raise DocumentError("policy", [Problem("", f"there is nothing to allow: {told}", "see --for")])
+    grants, notes = allowed(every)
     if form == "cloudformation":
         write(write_document(as_cloudformation(grants, trust), ".yaml"))
     elif form == "terraform":
@@ -212,10 +202,9 @@ def _print(every: list[Grant], form: str, trust: Mapping[str, Any] | None) -> No
         write_json(grants[0].document)
     else:
         write_json([{"principal": g.principal, "title": g.title, "policy": g.document} for g in grants])
-    for entry in every:
-        for told in entry.notes:
-            if form == "json" or told != OPEN_ACCOUNT:  # snippets take the account that they are applied in
-                note(told)
+    for told in notes:
+        if form == "json" or told != OPEN_ACCOUNT:  # snippets take the account that they are applied in
+            note(told)
 
 
 def _trust(given: Mapping[str, Any]) -> dict[str, Any]:

@@ -11,8 +11,8 @@ from dragoman.plugin import Target
 
 from dragoman_aws.identity.region import partition
 from dragoman_aws.permissions.statements import ANY, Statement
-from dragoman_aws.permissions.uses import Use
 from dragoman_aws.sagemaker.connection import SageMakerConnection
+from dragoman_aws.uses import Use
 
 _S3 = re.compile(r"s3://(?P<bucket>[a-z0-9][a-z0-9.-]{1,61}[a-z0-9])(?:/(?P<prefix>.*))?")
 

@@ -10,8 +10,9 @@ from dragoman.errors import DocumentError, Problem
 
 from dragoman_aws.permissions.resources import Caller, Grantable, touched_by
 from dragoman_aws.permissions.statements import ANY, Statement, document, merge
-from dragoman_aws.permissions.uses import BY_USE, USES, Use, Wanted
+from dragoman_aws.permissions.uses import BY_USE, Wanted
 from dragoman_aws.profiles import Invokable
+from dragoman_aws.uses import USES, Use
 
 #: A note; snippets that know their own account need not say it.
 OPEN_ACCOUNT = "the account is not known, * stands in its place: name it to narrow the policy"
@@ -113,6 +114,21 @@ def merged(grants: Iterable[Grant]) -> list[Grant]:
         )
         for (principal, title), entries in found.items()
     ]
+
+
+def allowed(grants: Iterable[Grant]) -> tuple[list[Grant], tuple[str, ...]]:
+    """Return what is allowed, merged, and all that is not known; a grant that allows nothing leaves its notes alone.
+
+    Raises:
+        DocumentError: Nothing is allowed by any of them.
+    """
+    every = merged(grants)
+    notes = tuple(dict.fromkeys(note for entry in every for note in entry.notes))
+    found = [entry for entry in every if entry.statements]
+    if every and not found:
+        problem = Problem("", f"there is nothing to allow: {'; '.join(notes)}", "ask for another use")
+        raise DocumentError("policy", [problem])
+    return found, notes
 
 
 def _regions(target: Grantable, region: str | Sequence[str]) -> tuple[str, ...]:

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 from dragoman_aws.identity.region import partition as partition_of
 from dragoman_aws.permissions.resources import Caller, Touched
 from dragoman_aws.permissions.statements import ANY, Statement
 from dragoman_aws.profiles import Invokable
 from dragoman_aws.quotas import ACTIONS as QUOTA_ACTIONS
-
-Use = Literal["invoke", "lookup", "access", "prompt", "batch", "list", "manage"]
-USES: tuple[Use, ...] = ("invoke", "lookup", "access", "prompt", "batch", "list", "manage")
+from dragoman_aws.uses import Use
 
 #: Whether the account may use a model; it knows no resource (service authorization reference of Bedrock, 2026-11).
 _SEE_ACCESS = "bedrock:GetFoundationModelAvailability"

@@ -15,6 +15,7 @@ from dragoman.plugin import (
     LangChainContext,
     ModelList,
     Payload,
+    Permissions,
     Provider,
     Session,
     Target,
@@ -68,6 +69,13 @@ class BedrockProvider(Provider):
         from dragoman_aws.inspection.bedrock_models import list_models
 
         return await list_models(target, context)
+
+    async def permissions(
+        self, target: Target, settings: CallSettings[Any], context: Context, purposes: Sequence[str]
+    ) -> Permissions:
+        from dragoman_aws.permissions import permissions_of_adapter
+
+        return await context.run_blocking(permissions_of_adapter, target, settings, purposes)
 
     async def check(self, target: Target, context: Context) -> AsyncGenerator[CheckStep, None]:
         from dragoman_aws.inspection.bedrock import check

@@ -6,9 +6,10 @@ import os
 import re
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
+from typing import Any
 
 from dragoman.errors import DocumentError, DragomanError, PermissionDeniedError, Problem, UnsupportedError
-from dragoman.plugin import CheckStep, Context, ModelList, Provider, Session, Target
+from dragoman.plugin import CallSettings, CheckStep, Context, ModelList, Permissions, Provider, Session, Target
 
 from dragoman_aws.identity.authorizer import authorizer
 from dragoman_aws.identity.identity import Identity
@@ -50,6 +51,13 @@ class SageMakerProvider(Provider):
         from dragoman_aws.inspection.sagemaker import list_models
 
         return await list_models(target, context)
+
+    async def permissions(
+        self, target: Target, settings: CallSettings[Any], context: Context, purposes: Sequence[str]
+    ) -> Permissions:
+        from dragoman_aws.permissions import permissions_of_adapter
+
+        return await context.run_blocking(permissions_of_adapter, target, settings, purposes)
 
     async def check(self, target: Target, context: Context) -> AsyncGenerator[CheckStep, None]:
         from dragoman_aws.inspection.sagemaker import check

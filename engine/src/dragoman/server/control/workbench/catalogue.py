@@ -131,6 +131,7 @@ def _provider(described: ProviderDescription) -> dict[str, Any]:
         "credentials": described.credentials,
         "any_credentials": described.any_credentials,
         "mapping": described.mapping,
+        "permission_purposes": described.permission_purposes,
         "required": described.connection.model_json_schema().get("required", []),
         "identities": [identity.path for identity in getattr(described.connection, "identities", ())],
     }

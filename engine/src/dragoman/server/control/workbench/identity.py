@@ -1,10 +1,11 @@
-"""Whether a draft's calls would come through, and as whom: the steps of `dragoman doctor`, one after another."""
+"""Whether a draft's calls would come through, as whom, and what has to be allowed for it."""
 
 from __future__ import annotations
 
 from contextlib import aclosing
 from typing import Any
 
+from dragoman.resolve import Resolved
 from dragoman.server.control.checking import check
 from dragoman.server.control.routes import Answer, Asked, Route
 from dragoman.server.control.workbench.drafts import resolve_draft
@@ -16,9 +17,7 @@ KIND = "check"
 async def examine(asked: Asked) -> Answer:
     """Return the steps, from the document to a call of one token; a failed one is the last."""
     resolved = await resolve_draft(asked, asked.mapping("document"))
-    whole = {name: value for name, value in resolved.document.items() if name != "name"}
-    is_unchanged = set(asked.mapping("document")) <= {"name"}
-    adapter = resolved.name if is_unchanged and resolved.name else whole
+    adapter = _as_called(asked, resolved)
     steps = []
     async with aclosing(check(asked, adapter)) as found:
         async for step in found:
@@ -27,6 +26,20 @@ async def examine(asked: Asked) -> Answer:
     if isinstance(adapter, str) and steps:
         await _remember(asked, adapter, steps[-1], resolved.digest)
     return Answer({"steps": steps})
+
+
+async def permissions(asked: Asked) -> Answer:
+    """Return the policies that a draft's identities need."""
+    adapter = _as_called(asked, await resolve_draft(asked, asked.mapping("document")))
+    found = await asked.engine.permissions(adapter, caller=asked.caller, purposes=asked.texts("for") or ())
+    return Answer(found.as_dict())
+
+
+def _as_called(asked: Asked, draft: Resolved) -> str | dict[str, Any]:
+    """Return the name of an adapter that the draft leaves as it is; else the whole document, as its caller's own."""
+    if draft.name and set(asked.mapping("document")) <= {"name"}:
+        return draft.name
+    return {name: value for name, value in draft.document.items() if name != "name"}
 
 
 async def _remember(asked: Asked, adapter: str, last: dict[str, Any], digest: str) -> None:
@@ -51,5 +64,15 @@ ROUTES = (
     Route(
         "POST", "/api/workbench/identity", examine, "admin", "Check a draft step by step, up to a call.",
         body={"type": "object", "required": ["document"], "properties": {"document": {"type": "object"}}},
+    ),
+    Route(
+        "POST", "/api/workbench/permissions", permissions, "admin", "Show the policies that a draft's identities need.",
+        body={
+            "type": "object",
+            "required": ["document"],
+            "properties": {
+                "document": {"type": "object"}, "for": {"type": "array", "items": {"type": "string"}},
+            },
+        },
     ),
 )  # fmt: skip
