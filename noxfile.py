@@ -77,11 +77,10 @@ def floors(session: nox.Session) -> None:
 
 @nox.session
 def tests(session: nox.Session) -> None:
-    """Run every test, with all plugins and their LangChain doors installed."""
-    tools = [*_tools("test"), *_tools("langchain"), *_test_needs(*PLUGINS.values())]
-    session.install(*tools, ENGINE_WITH_ALL, *_plugins_with_langchain())
+    """Run the tests of the engine and of the whole, with all plugins and their LangChain doors installed."""
+    session.install(*_tools("test"), *_tools("langchain"), ENGINE_WITH_ALL, *_plugins_with_langchain())
     # The browser's driver keeps an event loop running for as long as it is open: `browser` is a session of its own.
-    session.run("pytest", "--ignore=tests/browser", *SIDE_BY_SIDE, *session.posargs)
+    session.run("pytest", "--ignore=tests/browser", "--ignore=plugins", *SIDE_BY_SIDE, *session.posargs)
 
 
 @nox.session
@@ -94,10 +93,13 @@ def browser(session: nox.Session) -> None:
 @nox.session
 @nox.parametrize("name", list(PLUGINS), ids=list(PLUGINS))
 def plugins(session: nox.Session, name: str) -> None:
-    """Run one plugin's tests with nothing but the engine and that plugin, without its LangChain door."""
-    folder = PLUGINS[name]
+    """Run one plugin's tests with nothing but the engine and that plugin; then those that need more, with all."""
+    folder, waiting = PLUGINS[name], _scratch(session) / "waiting"
     session.install("pytest-xdist", "./engine[testing]", *_with_siblings(folder), *_test_needs(folder))
-    session.run("pytest", str(folder), *SIDE_BY_SIDE, *session.posargs)
+    session.run("pytest", str(folder), f"--waiting={waiting}", *SIDE_BY_SIDE, *session.posargs)
+    if waiting.read_text(encoding="utf-8"):
+        session.install("./engine[langchain,testing]", *_plugins_with_langchain())
+        session.run("pytest", f"@{waiting}", *SIDE_BY_SIDE)
 
 
 @nox.session
