@@ -105,14 +105,14 @@ def plugins(session: nox.Session, name: str) -> None:
 @nox.session
 def build(session: nox.Session) -> None:
     """Build sdist, and wheel from the sdist; install the wheels alone in a fresh environment; run a first command."""
-    session.install("build", "virtualenv")
+    session.install("uv")
     scratch = _scratch(session)
     for folder in (ENGINE, *PLUGINS.values()):
-        session.run("python", "-m", "build", "--outdir", str(scratch / "dist"), _path(folder))
-    session.run("python", "-m", "virtualenv", "--quiet", str(scratch / "fresh"))
+        session.run("uv", "build", "--quiet", "--out-dir", str(scratch / "dist"), _path(folder))
+    session.run("uv", "venv", "--quiet", str(scratch / "fresh"))
     programs = scratch / "fresh" / ("Scripts" if os.name == "nt" else "bin")
     wheels = sorted(str(path) for path in (scratch / "dist").glob("*.whl"))
-    session.run(str(programs / "python"), "-m", "pip", "install", "--quiet", *wheels, external=True)
+    session.run("uv", "pip", "install", "--quiet", "--python", str(programs / "python"), *wheels)
     shutil.copytree("config", scratch / "deployment" / "config")
     with session.chdir(scratch / "deployment"):
         for arguments in (FIRST_COMMAND, ["plugins"], ["adapters", "list"]):
