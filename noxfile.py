@@ -87,7 +87,8 @@ def tests(session: nox.Session) -> None:
 def browser(session: nox.Session) -> None:
     """Drive the page Dev Settings in Debian's Chromium; skipped where there is none."""
     session.install(*_tools("test"), "./engine[server,testing]", *map(_path, PLUGINS.values()))
-    session.run("pytest", "tests/browser", *SIDE_BY_SIDE, *session.posargs)
+    # A few long tests, each in tabs of its own: whoever has nothing left to do takes some from the others.
+    session.run("pytest", "tests/browser", *SIDE_BY_SIDE, "--dist=worksteal", *session.posargs)
 
 
 @nox.session
