@@ -77,15 +77,18 @@ def floors(session: nox.Session) -> None:
 
 @nox.session
 def tests(session: nox.Session) -> None:
-    """Run the tests of the engine and of the whole, with all plugins and their LangChain doors installed."""
+    """Run the tests of the engine and of the whole, with all plugins installed; other sessions run the plugins' own."""
     session.install(*_tools("test"), *_tools("langchain"), ENGINE_WITH_ALL, *_plugins_with_langchain())
-    # The browser's driver keeps an event loop running for as long as it is open: `browser` is a session of its own.
-    session.run("pytest", "--ignore=tests/browser", "--ignore=plugins", *SIDE_BY_SIDE, *session.posargs)
+    elsewhere = [f"--ignore={path}" for path in ("plugins", "tests/browser", "tests/test_floors.py")]
+    session.run("pytest", *elsewhere, *SIDE_BY_SIDE, *session.posargs)
 
 
 @nox.session
 def browser(session: nox.Session) -> None:
-    """Drive the page Dev Settings in Debian's Chromium; skipped where there is none."""
+    """Drive the page Dev Settings in Debian's Chromium; skipped where there is none.
+
+    A session of its own: the browser's driver keeps an event loop running for as long as it is open.
+    """
     session.install(*_tools("test"), "./engine[server,testing]", *map(_path, PLUGINS.values()))
     # A few long tests, each in tabs of its own: whoever has nothing left to do takes some from the others.
     session.run("pytest", "tests/browser", *SIDE_BY_SIDE, "--dist=worksteal", *session.posargs)
