@@ -26,9 +26,9 @@ PLUGINS = {path.parent.name: path.parent for path in sorted(Path("plugins").glob
 SOURCES = [str(folder / "src") for folder in (ENGINE, *PLUGINS.values())]
 TOOLS = nox.project.load_toml("pyproject.toml")
 
-#: Tests on every core, and one more while the others wait for servers and processes; those of one file stay together,
-#: since they share what they started.
-SIDE_BY_SIDE = [f"--numprocesses={(os.cpu_count() or 1) + 1}", "--dist=loadfile"]
+#: Tests on every core, and one more while the others wait for servers and processes. Those of one file stay together,
+#: since they share what they started, until somebody has nothing left to do and takes some from the others.
+SIDE_BY_SIDE = [f"--numprocesses={(os.cpu_count() or 1) + 1}", "--dist=worksteal"]
 
 #: The modules of the engine that a plugin may import; ARCHITECTURE.md says the same.
 #: `cli.plugin` is for the commands that a plugin brings.
@@ -90,8 +90,7 @@ def browser(session: nox.Session) -> None:
     A session of its own: the browser's driver keeps an event loop running for as long as it is open.
     """
     session.install(*_tools("test"), "./engine[server,testing]", *map(_path, PLUGINS.values()))
-    # A few long tests, each in tabs of its own: whoever has nothing left to do takes some from the others.
-    session.run("pytest", "tests/browser", *SIDE_BY_SIDE, "--dist=worksteal", *session.posargs)
+    session.run("pytest", "tests/browser", *SIDE_BY_SIDE, *session.posargs)
 
 
 @nox.session
