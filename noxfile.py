@@ -16,7 +16,7 @@ import nox
 nox.needs_version = ">=2025.2.9"
 nox.options.default_venv_backend = "uv|virtualenv"
 nox.options.error_on_external_run = True
-nox.options.sessions = ["lint", "types", "floors", "tests", "browser", "plugins", "build"]
+nox.options.sessions = ["lint", "types", "floors", "plugins", "tests", "browser", "build"]
 
 ENGINE = Path("engine")
 ENGINE_WITH_ALL = "./engine[agents,langchain,postgresql,server,telemetry,testing]"
@@ -29,6 +29,9 @@ TOOLS = nox.project.load_toml("pyproject.toml")
 #: Tests on every core, and one more while the others wait for servers and processes. Those of one file stay together,
 #: since they share what they started, until somebody has nothing left to do and takes some from the others.
 SIDE_BY_SIDE = [f"--numprocesses={(os.cpu_count() or 1) + 1}", "--dist=worksteal"]
+
+#: Plugin -> the file that lists what its session has left to `tests` in this run of nox: what it had to skip, alone.
+LEFT: dict[str, Path] = {}
 
 #: The modules of the engine that a plugin may import; ARCHITECTURE.md says the same.
 #: `cli.plugin` is for the commands that a plugin brings.
@@ -76,11 +79,27 @@ def floors(session: nox.Session) -> None:
 
 
 @nox.session
+@nox.parametrize("name", list(PLUGINS), ids=list(PLUGINS))
+def plugins(session: nox.Session, name: str) -> None:
+    """Run one plugin's tests with nothing but the engine and that plugin, without its LangChain door."""
+    folder, left = PLUGINS[name], _scratch(session) / "left.txt"
+    session.install("pytest-xdist", "./engine[testing]", *_with_siblings(folder), *_test_needs(folder))
+    session.run("pytest", str(folder), f"--left={left}", *SIDE_BY_SIDE, *session.posargs)
+    if not session.posargs:
+        LEFT[name] = left
+
+
+@nox.session
 def tests(session: nox.Session) -> None:
-    """Run the tests of the engine and of the whole, with all plugins installed; other sessions run the plugins' own."""
-    session.install(*_tools("test"), *_tools("langchain"), ENGINE_WITH_ALL, *_plugins_with_langchain())
-    elsewhere = [f"--ignore={path}" for path in ("plugins", "tests/browser", "tests/test_floors.py")]
-    session.run("pytest", *elsewhere, *SIDE_BY_SIDE, *session.posargs)
+    """Run every test, with all plugins and their LangChain doors installed; of `plugins`, run before, what they left.
+
+    The page and the floors have sessions of their own.
+    """
+    tools = [*_tools("test"), *_tools("langchain"), *_test_needs(*PLUGINS.values())]
+    session.install(*tools, ENGINE_WITH_ALL, *_plugins_with_langchain())
+    folders = [f"@{LEFT[name]}" if name in LEFT else str(folder) for name, folder in PLUGINS.items()]
+    paths = session.posargs or ["tests", "engine/tests", *folders]
+    session.run("pytest", "--ignore=tests/browser", "--ignore=tests/test_floors.py", *SIDE_BY_SIDE, *paths)
 
 
 @nox.session
@@ -91,18 +110,6 @@ def browser(session: nox.Session) -> None:
     """
     session.install(*_tools("test"), "./engine[server,testing]", *map(_path, PLUGINS.values()))
     session.run("pytest", "tests/browser", *SIDE_BY_SIDE, *session.posargs)
-
-
-@nox.session
-@nox.parametrize("name", list(PLUGINS), ids=list(PLUGINS))
-def plugins(session: nox.Session, name: str) -> None:
-    """Run one plugin's tests with nothing but the engine and that plugin; then those that need more, with all."""
-    folder, waiting = PLUGINS[name], _scratch(session) / "waiting"
-    session.install("pytest-xdist", "./engine[testing]", *_with_siblings(folder), *_test_needs(folder))
-    session.run("pytest", str(folder), f"--waiting={waiting}", *SIDE_BY_SIDE, *session.posargs)
-    if waiting.read_text(encoding="utf-8"):
-        session.install("./engine[langchain,testing]", *_plugins_with_langchain())
-        session.run("pytest", f"@{waiting}", *SIDE_BY_SIDE)
 
 
 @nox.session

@@ -1,4 +1,4 @@
-"""Keep which tests wait for more than the plugin alone; `nox -s "plugins(NAME)"` gives it to them and runs them."""
+"""Tell what a plugin's tests leave to a run with all plugins and their LangChain doors: see `plugins` in noxfile.py."""
 
 from __future__ import annotations
 
@@ -8,17 +8,17 @@ import pytest
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--waiting", type=Path, metavar="FILE", help="where to write what waits for more, one a line")
+    parser.addoption("--left", type=Path, metavar="FILE", help="where to list what is left to another run, one a line")
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    file = config.getoption("--waiting")
-    if file is not None and not hasattr(config, "workerinput"):  # xdist's workers tell the process that started them
-        config.pluginmanager.register(Waiting(file))
+    file = config.getoption("--left")
+    if file is not None and not hasattr(config, "workerinput"):  # workers tell the process that started them
+        config.pluginmanager.register(Left(file))
 
 
-class Waiting:
-    """Tests and files that were skipped; and tests of LangChain, which pass with it and without it, each in its way."""
+class Left:
+    """Tests and files that were skipped; and tests of LangChain, which pass without it too, in another way."""
 
     def __init__(self, file: Path) -> None:
         self.file = file
