@@ -109,7 +109,7 @@ def browser(session: nox.Session) -> None:
     A session of its own: the browser's driver keeps an event loop running for as long as it is open.
     """
     session.install(*_tools("test"), "./engine[server,testing]", *map(_path, PLUGINS.values()))
-    session.run("pytest", "tests/browser", *SIDE_BY_SIDE, *session.posargs)
+    session.run("pytest", "tests/browser", *SIDE_BY_SIDE, "--dist=loadfile", *session.posargs)
 
 
 @nox.session
