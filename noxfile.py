@@ -16,7 +16,7 @@ import nox
 nox.needs_version = ">=2025.2.9"
 nox.options.default_venv_backend = "uv|virtualenv"
 nox.options.error_on_external_run = True
-nox.options.sessions = ["lint", "types", "floors", "tests", "browser", "plugins", "build"]
+nox.options.sessions = ["lint", "types", "floors", "plugins", "tests", "browser", "build"]
 
 ENGINE = Path("engine")
 ENGINE_WITH_ALL = "./engine[agents,langchain,postgresql,server,telemetry,testing]"
@@ -26,9 +26,12 @@ PLUGINS = {path.parent.name: path.parent for path in sorted(Path("plugins").glob
 SOURCES = [str(folder / "src") for folder in (ENGINE, *PLUGINS.values())]
 TOOLS = nox.project.load_toml("pyproject.toml")
 
-#: Tests on every core, and one more while the others wait for servers and processes; those of one file stay together,
-#: since they share what they started.
-SIDE_BY_SIDE = [f"--numprocesses={(os.cpu_count() or 1) + 1}", "--dist=loadfile"]
+#: Tests on every core, and one more while the others wait for servers and processes. Those of one file stay together,
+#: since they share what they started, until somebody has nothing left to do and takes some from the others.
+SIDE_BY_SIDE = [f"--numprocesses={(os.cpu_count() or 1) + 1}", "--dist=worksteal"]
+
+#: Plugin -> the file that lists what its session has left to `tests` in this run of nox: what it had to skip, alone.
+LEFT: dict[str, Path] = {}
 
 #: The modules of the engine that a plugin may import; ARCHITECTURE.md says the same.
 #: `cli.plugin` is for the commands that a plugin brings.
@@ -76,41 +79,50 @@ def floors(session: nox.Session) -> None:
 
 
 @nox.session
+@nox.parametrize("name", list(PLUGINS), ids=list(PLUGINS))
+def plugins(session: nox.Session, name: str) -> None:
+    """Run one plugin's tests with nothing but the engine and that plugin, without its LangChain door."""
+    folder, left = PLUGINS[name], _scratch(session) / "left.txt"
+    session.install("pytest-xdist", "./engine[testing]", *_with_siblings(folder), *_test_needs(folder))
+    session.run("pytest", str(folder), f"--left={left}", *SIDE_BY_SIDE, *session.posargs)
+    if not session.posargs:
+        LEFT[name] = left
+
+
+@nox.session
 def tests(session: nox.Session) -> None:
-    """Run every test, with all plugins and their LangChain doors installed."""
+    """Run every test, with all plugins and their LangChain doors installed; of `plugins`, run before, what they left.
+
+    The page and the floors have sessions of their own.
+    """
     tools = [*_tools("test"), *_tools("langchain"), *_test_needs(*PLUGINS.values())]
     session.install(*tools, ENGINE_WITH_ALL, *_plugins_with_langchain())
-    # The browser's driver keeps an event loop running for as long as it is open: `browser` is a session of its own.
-    session.run("pytest", "--ignore=tests/browser", *SIDE_BY_SIDE, *session.posargs)
+    folders = [f"@{LEFT[name]}" if name in LEFT else str(folder) for name, folder in PLUGINS.items()]
+    paths = session.posargs or ["tests", "engine/tests", *folders]
+    session.run("pytest", "--ignore=tests/browser", "--ignore=tests/test_floors.py", *SIDE_BY_SIDE, *paths)
 
 
 @nox.session
 def browser(session: nox.Session) -> None:
-    """Drive the page Dev Settings in Debian's Chromium; skipped where there is none."""
+    """Drive the page Dev Settings in Debian's Chromium; skipped where there is none.
+
+    A session of its own: the browser's driver keeps an event loop running for as long as it is open.
+    """
     session.install(*_tools("test"), "./engine[server,testing]", *map(_path, PLUGINS.values()))
-    session.run("pytest", "tests/browser", *SIDE_BY_SIDE, *session.posargs)
-
-
-@nox.session
-@nox.parametrize("name", list(PLUGINS), ids=list(PLUGINS))
-def plugins(session: nox.Session, name: str) -> None:
-    """Run one plugin's tests with nothing but the engine and that plugin, without its LangChain door."""
-    folder = PLUGINS[name]
-    session.install("pytest-xdist", "./engine[testing]", *_with_siblings(folder), *_test_needs(folder))
-    session.run("pytest", str(folder), *SIDE_BY_SIDE, *session.posargs)
+    session.run("pytest", "tests/browser", *SIDE_BY_SIDE, "--dist=loadfile", *session.posargs)
 
 
 @nox.session
 def build(session: nox.Session) -> None:
     """Build sdist, and wheel from the sdist; install the wheels alone in a fresh environment; run a first command."""
-    session.install("build", "virtualenv")
+    session.install("uv")
     scratch = _scratch(session)
     for folder in (ENGINE, *PLUGINS.values()):
-        session.run("python", "-m", "build", "--outdir", str(scratch / "dist"), _path(folder))
-    session.run("python", "-m", "virtualenv", "--quiet", str(scratch / "fresh"))
+        session.run("uv", "build", "--quiet", "--out-dir", str(scratch / "dist"), _path(folder))
+    session.run("uv", "venv", "--quiet", str(scratch / "fresh"))
     programs = scratch / "fresh" / ("Scripts" if os.name == "nt" else "bin")
     wheels = sorted(str(path) for path in (scratch / "dist").glob("*.whl"))
-    session.run(str(programs / "python"), "-m", "pip", "install", "--quiet", *wheels, external=True)
+    session.run("uv", "pip", "install", "--quiet", "--python", str(programs / "python"), *wheels)
     shutil.copytree("config", scratch / "deployment" / "config")
     with session.chdir(scratch / "deployment"):
         for arguments in (FIRST_COMMAND, ["plugins"], ["adapters", "list"]):

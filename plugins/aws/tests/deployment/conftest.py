@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -285,6 +286,13 @@ async def plane(engine: Engine, at: Json) -> AsyncIterator[ControlPlane]:
     """The edge's control planes, for the plain document's identity."""
     async with await ControlPlane.declared(engine, declared(**at)) as plane:
         yield plane
+
+
+@pytest.fixture(autouse=True, scope="session")
+def interruptible() -> None:
+    """Let commands be interrupted even where the tests run in the background of a shell, which ignores Ctrl-C."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")

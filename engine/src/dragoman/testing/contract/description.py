@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import subprocess
 import sys
@@ -23,13 +24,13 @@ from dragoman.adapter import (
     check_document,
 )
 from dragoman.errors import DocumentError
-from dragoman.plugins import ENTRY_POINT_GROUP, LoadedPlugin, Plugins
+from dragoman.plugins import ENTRY_POINT_GROUP, LoadedPlugin
 from dragoman.provider import Provider, ProviderDescription
 from dragoman.schema import adapter_schema
 from dragoman.sessions import import_provider
 from dragoman.spelling import settings_in_one_spelling
 from dragoman.testing.case import ProviderCase
-from dragoman.testing.contract.fixtures import ContractFixtures, Subject
+from dragoman.testing.contract.fixtures import ContractFixtures, Subject, installed
 
 #: Loads one plugin in a fresh interpreter, as the engine does, and prints what that brought in and did.
 _LOADING = """
@@ -65,7 +66,7 @@ class Lightness(ContractFixtures):
     def test_loading_imports_no_sdk_and_does_nothing_else(
         self, plugin: LoadedPlugin, light_modules: Collection[str]
     ) -> None:
-        seen = _loaded_afresh(plugin)
+        seen = _loaded_afresh(plugin.name)
         assert seen["failed"] == "()"
         assert seen["acts"] == [], "loading the plugin must not touch network, processes or the environment"
         imported = {name.split(".")[0] for name in seen["modules"]}
@@ -86,23 +87,22 @@ class Description(Lightness):
     def test_factory_is_imported_on_first_use(self, plugin: LoadedPlugin, description: ProviderDescription) -> None:
         module = description.factory.partition(":")[0]
         if module != _entry_module(plugin):  # a provider of a few lines may stand in the entry module: it is as light
-            assert module not in _loaded_afresh(plugin)["modules"], f"loading the plugin imports {module}"
+            assert module not in _loaded_afresh(plugin.name)["modules"], f"loading the plugin imports {module}"
         assert isinstance(import_provider(description), Provider)
 
-    def test_schema_holds_the_provider(self, case: ProviderCase, plugins: Plugins) -> None:
-        schema = json.loads(json.dumps(adapter_schema(plugins.providers)))
-        jsonschema.Draft202012Validator.check_schema(schema)
+    def test_schema_holds_the_provider(self, case: ProviderCase) -> None:
+        schema = _schema()
         assert f"connection.{case.kind}" in schema["$defs"]
         inference = f"inference.{case.kind}" + ("" if case.operation == "chat" else f".{case.operation}")
         assert inference in schema["$defs"]
 
-    def test_schema_accepts_the_document_of_the_case(self, case: ProviderCase, plugins: Plugins) -> None:
-        assert not _refusals(case.at("https://upstream.example").document, plugins)
+    def test_schema_accepts_the_document_of_the_case(self, case: ProviderCase) -> None:
+        assert not _refusals(case.at("https://upstream.example").document)
 
     @pytest.mark.parametrize("section", ["connection", "inference", "credentials"])
-    def test_schema_refuses_an_unknown_member(self, case: ProviderCase, plugins: Plugins, section: str) -> None:
+    def test_schema_refuses_an_unknown_member(self, case: ProviderCase, section: str) -> None:
         document = case.at("https://upstream.example").document
-        assert _refusals({**document, section: {**document.get(section, {}), **STRANGER}}, plugins)
+        assert _refusals({**document, section: {**document.get(section, {}), **STRANGER}})
 
     def test_every_field_explains_itself_in_a_form(self, case: ProviderCase, description: ProviderDescription) -> None:
         model, common = description.settings_model(case.operation), COMMON_SETTINGS[case.operation]
@@ -133,17 +133,26 @@ class Description(Lightness):
         assert f"{section}.no_such_member" in [problem.path for problem in caught.value.problems]
 
 
-def _loaded_afresh(plugin: LoadedPlugin) -> dict[str, Any]:
-    """Return what loading the plugin does in an interpreter of its own: ``modules``, ``acts``, ``failed``."""
-    command = [sys.executable, "-c", _LOADING, plugin.name]
+@functools.cache
+def _loaded_afresh(plugin: str) -> dict[str, Any]:
+    """Return what loading the plugin of a name does in a fresh interpreter: ``modules``, ``acts``, ``failed``."""
+    command = [sys.executable, "-c", _LOADING, plugin]
     done = subprocess.run(command, capture_output=True, text=True, check=True)  # noqa: S603
     seen: dict[str, Any] = json.loads(done.stdout)
     return seen
 
 
-def _refusals(document: Any, plugins: Plugins) -> list[str]:
+@functools.cache
+def _schema() -> Any:
+    """Return the JSON Schema that is published for the installed plugins, as it is read from its file."""
+    schema = json.loads(json.dumps(adapter_schema(installed()[0].providers)))
+    jsonschema.Draft202012Validator.check_schema(schema)
+    return schema
+
+
+def _refusals(document: Any) -> list[str]:
     """Return what the published JSON Schema has against a document."""
-    validator = jsonschema.Draft202012Validator(adapter_schema(plugins.providers))
+    validator = jsonschema.Draft202012Validator(_schema())
     return [f"{error.json_path}: {error.message}" for error in validator.iter_errors(document)]
 
 

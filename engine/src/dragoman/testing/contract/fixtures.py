@@ -102,7 +102,8 @@ class Watcher:
 
 
 @functools.cache
-def _installed() -> tuple[Plugins, Watcher]:
+def installed() -> tuple[Plugins, Watcher]:
+    """Return the installed plugins, loaded once, and what watches their calls."""
     plugins, watcher = load_plugins(), Watcher()
     plugins.manager.register(watcher, name="the contract's own observer")
     return plugins, watcher
@@ -133,12 +134,12 @@ class ContractFixtures:
     @pytest.fixture
     def plugins(self) -> Plugins:
         """Return the installed plugins."""
-        return _installed()[0]
+        return installed()[0]
 
     @pytest.fixture
     def watcher(self) -> Watcher:
         """Return what keeps the observations of this test's calls."""
-        watcher = _installed()[1]
+        watcher = installed()[1]
         watcher.seen.clear()
         return watcher
 
