@@ -165,6 +165,7 @@ def browser():
     if CHROMIUM is None:
         pytest.skip("there is no chromium: apt-get install chromium")
     playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed: nox -s browser")
+    playwright.expect.set_options(timeout=PATIENCE_S * 1000)
     arguments = ["--disable-dev-shm-usage", "--disable-gpu"]
     if hasattr(os, "geteuid") and os.geteuid() == 0:
         arguments.append("--no-sandbox")
@@ -185,7 +186,7 @@ class Tab:
 
     def __init__(self, context, url):
         self.page = context.new_page()
-        self.page.set_default_timeout(6_000)
+        self.page.set_default_timeout(PATIENCE_S * 1000)
         self.url = url
         self.said, self.asked, self.refused = [], [], []
         self.page.on("console", lambda message: message.type in ("error", "warning") and self.said.append(message.text))
