@@ -1,5 +1,9 @@
 """The data plane's way to a provider: HTTP, framing, credentials, and the session that drives a codec over them.
 
-Nothing here knows a provider. :mod:`~dragoman.transport.http` is the only module that imports the HTTP client, and
-:mod:`~dragoman.transport.pool` imports it at the first call.
+Nothing here knows a provider. :mod:`~dragoman.transport.http` is imported by :mod:`~dragoman.transport.pool`, at the
+first call.
+
+The HTTP client is our own, over httptools (llhttp) and aiohappyeyeballs, since it is the largest part of a call: a
+request through the gateway takes 0.35 ms of CPU with it where aiohttp's made it 0.47, and 10 MiB less (aiohttp 3.14,
+Python 3.11, 2026-11). It does what calls to models need and no more: no cookies, redirects, proxies or HTTP/2.
 """
