@@ -232,6 +232,24 @@ async def test_calls_go_on_while_files_are_read_again(engine, folder):
     assert (await engine.resolve("mine")).document["model"] == "n9"
 
 
+@pytest.mark.parametrize(
+    "now",
+    [{}, {"mine": 1, "fresh": 1, "gone": 1}, {"mine": 2, "fresh": 3, "another": 1}, {"fresh": 0}],
+)
+async def test_a_catalogue_brought_up_to_date_is_as_one_made_anew(engine, now):
+    def adapters(revisions):
+        wrong = {"aliases": "no list"}  # does not hold; it stands for revision 0
+        return {
+            name: Layer(f"saved revision {number} by alice", {"aliases": [f"{name}/{number}"]} if number else wrong)
+            for name, number in revisions.items()
+        }
+
+    before = await engine.use_saved(Saved(adapters({"mine": 1, "fresh": 1, "gone": 1})))
+    anew = await engine.catalog_with(Saved(adapters(now)))
+    up_to_date = before.with_adapters_saved(adapters(now))
+    assert (up_to_date.entries, up_to_date.by_alias) == (anew.entries, anew.by_alias)
+
+
 async def test_what_cannot_be_saved_is_found_before_it_is_saved(engine):
     resolved = await engine.adapters.try_saved("fresh", {"base": "mine", "model": "m5"})
     assert resolved.document["model"] == "m5"

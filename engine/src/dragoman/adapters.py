@@ -10,7 +10,7 @@ from typing import Any, ParamSpec, Protocol, TypeVar
 from dragoman.adapter import NAME_PATTERN, Adapter, check_document
 from dragoman.catalog import SAVED_AS, Catalog, Entry, Failure, Saved
 from dragoman.documents import write_document
-from dragoman.errors import DocumentError, DragomanError, NameTakenError, Problem
+from dragoman.errors import DocumentError, DragomanError, Problem
 from dragoman.merge import Layer
 from dragoman.plugins import Plugins
 from dragoman.resolve import AdapterLike, Resolved, resolve
@@ -153,9 +153,7 @@ class Adapters:
         check_document(document, subject)
         catalog = await self._engine.catalog()
         draft = catalog.with_saved(Saved({name: Layer(f"{SAVED_AS}draft", document, trusted=False)}))
-        known = catalog.clashes(name) if name in catalog.entries else []
-        if taken := [problem for problem in draft.clashes(name) if problem not in known]:
-            raise NameTakenError(subject, taken)
+        draft.check_names(name, catalog)
         return resolve(draft, self._engine.plugins, name)
 
     async def configurations(self) -> tuple[ConfigurationSummary, ...]:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import difflib
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import MappingProxyType
@@ -17,7 +17,7 @@ from pydantic import ValidationError
 
 from dragoman.adapter import Inference, check_document, problems_of
 from dragoman.documents import SUFFIXES, read_document
-from dragoman.errors import AdapterNotFoundError, DocumentError, DragomanError, PluginError, Problem
+from dragoman.errors import AdapterNotFoundError, DocumentError, DragomanError, NameTakenError, PluginError, Problem
 from dragoman.merge import Layer
 from dragoman.plugins import Plugins
 from dragoman.provider import PredefinedAdapter, SecretView
@@ -149,6 +149,23 @@ class Catalog:
         changed = replace(self, entries=entries, configurations=configurations, failures=tuple(failures))
         return _with_aliases(replace(changed, descriptions=descriptions))
 
+    def with_adapters_saved(self, adapters: Mapping[str, Layer]) -> Catalog:
+        """Return the catalogue with exactly these adapters saved; revisions that it has already are not read again."""
+        tops = {name: entry.layers[-1].origin for name, entry in self.entries.items()}
+        known = {name: origin for name, origin in tops.items() if origin.startswith(SAVED_AS)}
+        kept = {name for name, layer in adapters.items() if known.get(name) == layer.origin}
+        changed = {name: layer for name, layer in adapters.items() if name not in kept}
+        return self.without_saved(known.keys() - kept).with_saved(Saved(changed))
+
+    def without_saved(self, names: Collection[str]) -> Catalog:
+        """Return the catalogue with these adapters as plugins and files alone have them; some are gone then."""
+        entries = dict(self.entries)
+        for name in names:
+            entry = entries.pop(name)
+            if layers := tuple(layer for layer in entry.layers if not layer.origin.startswith(SAVED_AS)):
+                entries[name] = replace(entry, layers=layers)
+        return _with_aliases(replace(self, entries={name: entries[name] for name in sorted(entries)}))
+
     def reverted(self, path: Path, document: Mapping[str, Any], reason: str) -> Catalog:
         """Return the catalogue with what a file said before in the place of what it says now, and why."""
         failure = Failure(str(path), reason + KEPT, kept=True)
@@ -189,6 +206,16 @@ class Catalog:
                 if said in taken
             ]
         return problems
+
+    def check_names(self, name: str, before: Catalog) -> None:
+        """Refuse an adapter whose name or alias another one has; what both had ``before`` is no news.
+
+        Raises:
+            NameTakenError: The problems name the other one.
+        """
+        known = before.clashes(name) if name in before.entries else []
+        if taken := [problem for problem in self.clashes(name) if problem not in known]:
+            raise NameTakenError(f"adapter {name}", taken)
 
     def _advice(self, name: str) -> str:
         failed = [f for f in self.failures if name in (f.where, Path(f.where).stem)]

@@ -1,6 +1,11 @@
 """Several processes of `dragoman serve` on one database: each sees what the others change, and none loses a call."""
 
+import asyncio
+
+import httpx
 import pytest
+
+NEW = {"if-none-match": "*"}
 
 
 @pytest.fixture
@@ -45,3 +50,34 @@ def test_what_one_changes_the_other_sees_and_what_one_booked_the_other_keeps(two
 
     assert other.api.delete(f"/api/keys/{made['id']}").status_code == 200
     assert other.ask(made["secret"]) == 401
+
+
+async def test_of_adapters_that_both_save_at_a_time_one_gets_an_alias(two):
+    document = {"document": {"base": "mine", "aliases": ["wanted"]}}
+    clients = [httpx.AsyncClient(base_url=p.api.base_url, headers=p.api.headers, timeout=30) for p in two]
+    async with clients[0], clients[1]:
+        answers = await asyncio.gather(
+            *(clients[n % 2].put(f"/api/adapters/new-{n}", json=document, headers=NEW) for n in range(8))
+        )
+    (winner,) = [answer.json()["name"] for answer in answers if answer.status_code == 201]
+    refused = [answer.json()["error"] for answer in answers if answer.status_code == 409]
+    assert [error["code"] for error in refused] == ["name_taken"] * 7
+    assert {error["param"] for error in refused} == {"aliases"}
+    for error in refused:
+        assert f"'wanted' is an alias of adapter {winner!r} already" in error["message"]
+    audited = two[0].api.get("/api/audit").json()["entries"]
+    assert [row["subject"] for row in audited if row["action"] == "adapter.save"] == [f"adapter {winner}"]
+
+
+def test_an_alias_that_one_has_freed_is_free_at_the_other_at_once(two):
+    one, other = two
+    document = {"document": {"base": "mine", "aliases": ["wanted"]}}
+    saved = one.api.put("/api/adapters/first", json=document, headers=NEW)
+    taken = other.api.put("/api/adapters/second", json=document, headers=NEW)
+    assert (saved.status_code, taken.status_code, taken.json()["error"]["code"]) == (201, 409, "name_taken")
+    gone = one.api.delete("/api/adapters/first", headers={"if-match": saved.headers["etag"]})
+    assert other.api.put("/api/adapters/second", json=document, headers=NEW).status_code == 201
+    back = one.api.post(
+        "/api/adapters/first/roll-back", json={"revision": 1}, headers={"if-match": gone.headers["etag"]}
+    )
+    assert (back.status_code, back.json()["error"]["code"]) == (409, "name_taken")

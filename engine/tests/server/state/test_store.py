@@ -3,7 +3,7 @@ import json
 from contextlib import aclosing
 
 import pytest
-from dragoman.errors import DocumentError, NotSavedError, RevisionConflictError
+from dragoman.errors import DocumentError, NameTakenError, NotSavedError, Problem, RevisionConflictError
 from dragoman.server.state import Actor
 
 DOCUMENT = {"provider": "echo", "model": "loud", "inference": {"temperature": 0.5, "seed": None}}
@@ -93,6 +93,46 @@ async def test_many_at_a_time_without_expectations_get_numbers_without_gaps(stat
     stores = [state.store, other.store]
     saved = await asyncio.gather(*(stores[n % 2].save("adapter", "mine", {"n": n}, by="alice") for n in range(20)))
     assert sorted(revision.number for revision in saved) == list(range(1, 21))
+
+
+@pytest.mark.parametrize("how", ["in one process", "in two"])
+async def test_of_many_that_cannot_stand_side_by_side_one_is_saved(state, other, how):
+    stores = [state.store, state.store if how == "in one process" else other.store]
+
+    async def attempt(number):
+        document = {"color": "red", "n": number}
+
+        def alone(saved):
+            if any(revision.document["color"] == "red" for revision in saved.values()):
+                raise NameTakenError(f"adapter a{number}", [Problem("color", "is taken")])
+
+        return await stores[number % 2].save("adapter", f"a{number}", document, by="alice", beside=alone)
+
+    results = await asyncio.gather(*map(attempt, range(8)), return_exceptions=True)
+    (won,) = [result for result in results if not isinstance(result, NameTakenError)]
+    for store in stores:
+        assert await store.list("adapter", deleted=True) == [won]
+    assert [entry.subject for entry in (await state.audit.query()).entries] == [f"adapter {won.name}"]
+
+
+async def test_a_document_is_judged_by_what_others_have_changed_just_now(state, other):
+    seen = {}
+
+    def see(saved):
+        seen.clear()
+        seen.update({name: revision.number for name, revision in saved.items()})
+
+    for name in ("changed", "deleted", "kept"):
+        await state.store.save("adapter", name, {"n": 1}, by="alice")
+    await other.store.save("adapter", "changed", {"n": 2}, by="bob")
+    await other.store.delete("adapter", "deleted", by="bob")
+    await other.store.save("adapter", "new", {"n": 1}, by="bob")
+    await other.store.save("inference", "of another kind", {}, by="bob")
+    await state.store.save("adapter", "mine", {"n": 1}, by="alice", beside=see)
+    assert seen == {"changed": 2, "kept": 1, "new": 1}
+    await other.store.delete("adapter", "kept", by="bob")
+    await state.store.roll_back("adapter", "deleted", 1, by="alice", beside=see)
+    assert seen == {"changed": 2, "new": 1, "mine": 1}
 
 
 # --- deleting and rolling back -----------------------------------------------------------------------------------

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any
 
-from dragoman.catalog import SAVED_AS, Catalog, Saved
+from dragoman.catalog import SAVED_AS, Saved
 from dragoman.errors import AdapterNotFoundError, DragomanError, NotSavedError, ProblemsError
 from dragoman.merge import Layer
 from dragoman.policy import hidden_members, shown_document, shown_origins
@@ -16,7 +15,8 @@ from dragoman.server.control.saved import Kind
 from dragoman.server.doors.models import list_models
 from dragoman.server.refusals import Refusal
 from dragoman.server.state import Revision
-from dragoman.server.state.store import ADAPTER
+from dragoman.server.state.following import layers_of
+from dragoman.server.state.store import ADAPTER, Beside
 from dragoman.spelling import in_one_spelling
 
 
@@ -103,7 +103,7 @@ async def _judge(asked: Asked, name: str, document: Mapping[str, Any] | None) ->
     rights, plugins, policy = asked.caller.rights, asked.engine.plugins, asked.engine.policy
     if document is None:
         if name in catalog.entries:
-            policy.check_saving(rights, catalog, _without(catalog, name), plugins, name)
+            policy.check_saving(rights, catalog, catalog.without_saved([name]), plugins, name)
         return None
     spelt = in_one_spelling(document, f"adapter {name}")
     policy.check_saving(rights, catalog, catalog.with_saved(Saved({name: _draft(spelt)})), plugins, name)
@@ -111,15 +111,19 @@ async def _judge(asked: Asked, name: str, document: Mapping[str, Any] | None) ->
     return spelt
 
 
+async def _beside(asked: Asked, name: str, document: Mapping[str, Any]) -> Beside:
+    """Refuse a name or an alias that another adapter was given since this one was judged."""
+    catalog = await asked.engine.catalog()
+
+    def check_names(saved: Mapping[str, Revision]) -> None:
+        now = catalog.with_adapters_saved(layers_of(saved))
+        now.with_saved(Saved({name: _draft(document)})).check_names(name, now)
+
+    return check_names
+
+
 def _draft(document: Any) -> Layer:
     return Layer(f"{SAVED_AS}draft", document, trusted=False)
-
-
-def _without(catalog: Catalog, name: str) -> Catalog:
-    entry = catalog.entries[name]
-    layers = tuple(layer for layer in entry.layers if not layer.origin.startswith(SAVED_AS))
-    kept = {other: found for other, found in catalog.entries.items() if other != name}
-    return replace(catalog, entries={**kept, name: replace(entry, layers=layers)} if layers else kept)
 
 
 def _effective(resolved: Resolved, asked: Asked) -> dict[str, Any]:
@@ -163,6 +167,7 @@ KIND = Kind(
     document=_DOCUMENT,
     admit=_admit,
     judge=_judge,
+    beside=_beside,
     taken=_taken,
     shown=shown_document,
     routes=_ROUTES,

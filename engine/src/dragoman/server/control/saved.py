@@ -16,6 +16,7 @@ from dragoman.server.control.routes import Answer, Asked, Route
 from dragoman.server.refusals import Refusal
 from dragoman.server.state import Revision
 from dragoman.server.state.following import saved_of
+from dragoman.server.state.store import Beside
 
 _ETAG = re.compile(r'"(\d{1,9})-[0-9a-f]+"')
 
@@ -36,6 +37,8 @@ class Kind:
         judge: Raises where the caller may not save this document under this name, or it does not hold; ``None`` as
             document: where they may not delete it. Returns the document as it is saved.
         shown: What a role may see of a document.
+        beside: Gives what judges a document, once more, by what is saved of its kind when it is written: judging takes
+            a while, and somebody else may save meanwhile. ``None``: it stands by itself.
         taken: What a document that is sent to be saved becomes before it is judged; as it is unless given.
         routes: The operations that this kind alone has.
     """
@@ -48,6 +51,7 @@ class Kind:
     admit: Callable[[Asked, str], Awaitable[None]]
     judge: Judge
     shown: Callable[[Mapping[str, Any], RoleName], dict[str, Any]]
+    beside: Callable[[Asked, str, Mapping[str, Any]], Awaitable[Beside]] | None = None
     taken: Callable[[Asked, str, Mapping[str, Any]], Awaitable[Mapping[str, Any]]] | None = None
     routes: tuple[Route, ...] = field(default=())
 
@@ -119,18 +123,20 @@ def routes_of(kind: Kind) -> tuple[Route, ...]:
 
 
 async def _save(kind: Kind, asked: Asked) -> Answer:
-    name = await _admitted(kind, asked)
+    name = await _begun(kind, asked)
     sent: Mapping[str, Any] = asked.mapping("document")
     taken = await kind.taken(asked, name, sent) if kind.taken else sent
     document = await kind.judge(asked, name, taken) or {}
+    beside = await kind.beside(asked, name, document) if kind.beside else None
     revision = await asked.state.store.save(
-        kind.name, name, document, by=asked.actor, reason=asked.reason, expected=await _start(kind, asked, name)
-    )
+        kind.name, name, document, by=asked.actor, reason=asked.reason, expected=await _start(kind, asked, name),
+        beside=beside,
+    )  # fmt: skip
     return await _saved(kind, asked, revision)
 
 
 async def _delete(kind: Kind, asked: Asked) -> Answer:
-    name = await _admitted(kind, asked)
+    name = await _begun(kind, asked)
     await kind.judge(asked, name, None)
     revision = await asked.state.store.delete(
         kind.name, name, by=asked.actor, reason=asked.reason, expected=await _start(kind, asked, name)
@@ -139,14 +145,16 @@ async def _delete(kind: Kind, asked: Asked) -> Answer:
 
 
 async def _roll_back(kind: Kind, asked: Asked) -> Answer:
-    name, number = await _admitted(kind, asked), asked.body.get("revision")
+    name, number = await _begun(kind, asked), asked.body.get("revision")
     if not isinstance(number, int) or isinstance(number, bool) or not 0 < number < 10**9:
         raise Refusal(422, "invalid_body", "revision must be the number of one", param="revision")
     wanted = await asked.state.store.get(kind.name, name, number)
     await kind.judge(asked, name, wanted.document)
+    beside = await kind.beside(asked, name, wanted.document) if kind.beside else None
     revision = await asked.state.store.roll_back(
-        kind.name, name, number, by=asked.actor, reason=asked.reason, expected=await _start(kind, asked, name)
-    )
+        kind.name, name, number, by=asked.actor, reason=asked.reason, expected=await _start(kind, asked, name),
+        beside=beside,
+    )  # fmt: skip
     return await _saved(kind, asked, revision)
 
 
@@ -155,6 +163,12 @@ async def _revisions(kind: Kind, asked: Asked) -> Answer:
     before = asked.number("before", 1, 10**9 - 1) if "before" in asked.query else None
     found = await asked.state.store.history(kind.name, name, before=before, limit=asked.number("limit", 100, 1000))
     return Answer({"revisions": [kind.revision(revision, asked, document=True) for revision in found]})
+
+
+async def _begun(kind: Kind, asked: Asked) -> str:
+    """Return the name that is written under, judged from here on by what every process has saved until now."""
+    await asked.state.changes.look()
+    return await _admitted(kind, asked)
 
 
 async def _admitted(kind: Kind, asked: Asked) -> str:

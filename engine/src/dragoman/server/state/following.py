@@ -156,11 +156,12 @@ class ConfigurationFiles:
 
 def saved_of(store: Store) -> Saved:
     """Return the store's current documents, of every kind, as the engine takes them."""
-    others = {kind: _layers(store.current(kind)) for kind in store.kinds - {ADAPTER, INFERENCE}}
-    return Saved(_layers(store.current(ADAPTER)), _layers(store.current(INFERENCE)), others)
+    others = {kind: layers_of(store.current(kind)) for kind in store.kinds - {ADAPTER, INFERENCE}}
+    return Saved(layers_of(store.current(ADAPTER)), layers_of(store.current(INFERENCE)), others)
 
 
-def _layers(revisions: Mapping[str, Revision]) -> dict[str, Layer]:
+def layers_of(revisions: Mapping[str, Revision]) -> dict[str, Layer]:
+    """Return the documents of one kind as the engine takes them."""
     # Whoever saved them came through the API: their addresses are checked before they are called.
     return {name: Layer(revision.origin, revision.document, trusted=False) for name, revision in revisions.items()}
 

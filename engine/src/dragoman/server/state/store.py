@@ -7,7 +7,7 @@ document: numbers only grow, also over a deletion. Every change is in the audit 
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import AsyncGenerator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
@@ -32,6 +32,9 @@ WRITTEN_ONCE = (PROMPT_VERSION,)
 
 TOPIC = "documents"
 
+#: Raises where a document cannot stand beside what is saved of its kind, by name: that is read when it is written, and
+#: nobody else writes a document meanwhile. Pure and quick: all other writers wait for it.
+Beside = Callable[[Mapping[str, Revision]], None]
 
 _NONE: Mapping[str, Revision] = MappingProxyType({})
 
@@ -117,6 +120,7 @@ class Store:
         by: Actor | str,
         reason: str | None = None,
         expected: int | None = None,
+        beside: Beside | None = None,
     ) -> Revision:
         """Save a document as its next revision; it is on the disk when this returns.
 
@@ -128,6 +132,7 @@ class Store:
             reason: Why, in their words.
             expected: The number of the revision that the change was made from; 0: there is none yet, or it is
                 deleted. ``None`` asks for no check: the last one wins.
+            beside: Judges it by the others that are there when it is written; what it raises leaves nothing behind.
 
         Raises:
             RevisionConflictError: The current revision is another one than expected.
@@ -135,7 +140,7 @@ class Store:
             StateError: The database cannot be used; nothing was saved.
         """
         check(kind, name, document)
-        change = _Change(Actor.of(by), reason, expected)
+        change = _Change(Actor.of(by), reason, expected, beside)
         return await self._write(kind, name, change, document=document)
 
     async def delete(
@@ -165,6 +170,7 @@ class Store:
         by: Actor | str,
         reason: str | None = None,
         expected: int | None = None,
+        beside: Beside | None = None,
     ) -> Revision:
         """Save an older revision's document anew; brings back a deleted one, too. The arguments are :meth:`save`'s.
 
@@ -172,7 +178,7 @@ class Store:
             NotSavedError: There is no such revision, or it is a deletion.
             RevisionConflictError: The current revision is another one than expected.
         """
-        change = _Change(Actor.of(by), reason, expected)
+        change = _Change(Actor.of(by), reason, expected, beside)
         return await self._write(kind, name, change, restored=number)
 
     async def _write(
@@ -195,6 +201,8 @@ class Store:
                 document = await _restorable(connection, kind, name, restored)
             elif document is None:
                 document = current.document if current else {}
+            if change.beside is not None:
+                change.beside((await self._read_on(connection)).current.get(kind, _NONE))
             revision = Revision(
                 kind=kind,
                 name=name,
@@ -216,19 +224,22 @@ class Store:
     # --- following -----------------------------------------------------------------------------------------------
 
     async def _refresh(self) -> None:
-        table = tables.revisions
-        query = select(table).where(table.c.change > self._seen).order_by(table.c.change)
         async with self._database.reading() as connection:
-            rows = (await connection.execute(query)).mappings().all()
+            self._current, self._seen = await self._read_on(connection)
+
+    async def _read_on(self, connection: AsyncConnection) -> _Known:
+        """Return what is current on a connection: what is in memory, and over it what was written since."""
+        table, seen = tables.revisions, self._seen
         found: dict[str, dict[str, Revision]] = {kind: dict(known) for kind, known in self._current.items()}
-        for row in rows:
+        query = select(table).where(table.c.change > seen).order_by(table.c.change)
+        for row in (await connection.execute(query)).mappings():
             known = found.setdefault(row["kind"], {})
             if row["deleted"]:
                 known.pop(row["name"], None)
             else:
                 known[row["name"]] = _revision(row)
-            self._seen = row["change"]
-        self._current = {kind: MappingProxyType(known) for kind, known in found.items()}
+            seen = row["change"]
+        return _Known({kind: MappingProxyType(known) for kind, known in found.items()}, seen)
 
 
 # --- one change --------------------------------------------------------------------------------------------------
@@ -238,6 +249,14 @@ class _Change(NamedTuple):
     by: Actor
     reason: str | None
     expected: int | None
+    beside: Beside | None = None
+
+
+class _Known(NamedTuple):
+    """The documents of every kind by name, as of a change's number."""
+
+    current: dict[str, Mapping[str, Revision]]
+    seen: int
 
 
 def _compare(kind: str, name: str, current: Revision | None, expected: int | None) -> None:

@@ -1,9 +1,11 @@
 """The control API: who may do what, revisions with their tags, keys, usage, the audit log, the OpenAPI document."""
 
+import asyncio
 import csv
 import io
 import re
 
+import httpx
 import pytest
 
 NEW = {"provider": "scripted", "model": "m-new", "inference": {"temperature": 0.2}}
@@ -127,6 +129,53 @@ def test_a_name_that_another_adapter_answers_to_is_not_given_away(admin, name, a
     assert (answer.status_code, error["code"], error["param"]) == (409, "name_taken", path)
     assert why in error["message"]
     assert (chat(admin, "a/b"), chat(admin, "a.b"), chat(admin, "other")) == ("secret-endpoint", "m-new", "m-2")
+
+
+async def test_of_adapters_saved_at_a_time_one_gets_an_alias_and_nothing_of_the_others_is_kept(gateway, admin):
+    names = [f"new-{number}" for number in range(8)]
+    document = {"document": {**NEW, "aliases": ["wanted"]}}
+    async with httpx.AsyncClient(base_url=gateway.url, headers=admin.headers, timeout=30) as client:
+        saving = [client.put(f"/api/adapters/{n}", json=document, headers={"if-none-match": "*"}) for n in names]
+        answers = dict(zip(names, await asyncio.gather(*saving), strict=True))
+    (winner,) = [name for name, answer in answers.items() if answer.status_code == 201]
+    assert admin.get("/api/adapters/wanted").json()["name"] == winner
+    for name in set(names) - {winner}:
+        error = answers[name].json()["error"]
+        assert (answers[name].status_code, error["code"], error["param"]) == (409, "name_taken", "aliases")
+        assert f"'wanted' is an alias of adapter {winner!r} already" in error["message"]
+        assert admin.get(f"/api/adapters/{name}/revisions").json()["error"]["code"] == "not_saved"
+    audited = admin.get("/api/audit").json()["entries"]
+    assert [row["subject"] for row in audited if row["action"] == "adapter.save"] == [f"adapter {winner}"]
+
+
+async def test_a_name_and_an_alias_that_are_the_same_are_not_saved_at_a_time(gateway, admin):
+    documents = {"wanted": NEW, "fresh": {**NEW, "aliases": ["wanted"]}}
+    async with httpx.AsyncClient(base_url=gateway.url, headers=admin.headers, timeout=30) as client:
+        saving = [
+            client.put(f"/api/adapters/{name}", json={"document": document}, headers={"if-none-match": "*"})
+            for name, document in documents.items()
+        ]
+        answers = await asyncio.gather(*saving)
+    assert sorted(answer.status_code for answer in answers) == [201, 409]
+
+
+def test_an_alias_is_free_when_its_adapter_gives_it_up_and_rolling_back_does_not_take_it_again(admin):
+    def put(name, aliases, **headers):
+        document = {"document": {**NEW, "aliases": aliases}}
+        return admin.put(f"/api/adapters/{name}", json=document, headers=headers or {"if-none-match": "*"})
+
+    star = {"if-match": "*"}
+    assert put("changed", ["one"]).status_code == put("deleted", ["two"]).status_code == 201
+    tags = {
+        "changed": put("changed", [], **star).headers["etag"],
+        "deleted": admin.delete("/api/adapters/deleted", headers=star).headers["etag"],
+    }
+    assert put("heir", ["one", "two"]).status_code == 201
+    for (name, tag), alias in zip(tags.items(), ("one", "two"), strict=True):
+        answer = admin.post(f"/api/adapters/{name}/roll-back", json={"revision": 1}, headers={"if-match": tag})
+        assert (answer.status_code, answer.json()["error"]["code"]) == (409, "name_taken")
+        assert f"'{alias}' is an alias of adapter 'heir' already" in answer.json()["error"]["message"]
+        assert [row["number"] for row in admin.get(f"/api/adapters/{name}/revisions").json()["revisions"]] == [2, 1]
 
 
 @pytest.mark.parametrize("stage", ["test", "prod"])
