@@ -109,7 +109,6 @@ async def test_few_bytes_do_not_become_more_than_the_bound(serve):
 async def test_others_have_their_turn_while_few_bytes_become_very_many(serve, transport):
     packed = gzip.compress(b"\n" * 20_000_000)
     upstream = await serve(lambda connection, request: connection.answer(packed, Content_Encoding="gzip"))
-    turns_between = []
     turns = 0
 
     async def others():
@@ -120,8 +119,7 @@ async def test_others_have_their_turn_while_few_bytes_become_very_many(serve, tr
 
     beside = asyncio.create_task(others())
     async with transport.stream(upstream.request(), LIMITS) as (_, pieces):
-        async for _ in pieces:
-            turns_between.append(turns)
+        turns_between = [turns async for _ in pieces]
     beside.cancel()
     assert len(turns_between) > 10
     assert len(set(turns_between)) == len(turns_between)
@@ -317,7 +315,7 @@ async def test_a_connection_is_not_used_again_while_a_task_waits_for_its_last_an
         left = asyncio.create_task(anext(pieces, b"the end"))
         await asyncio.sleep(0)
         go_on.set()
-        while not exchange._connection.is_complete:  # seen before the other task is woken
+        while not exchange._connection.is_complete:  # noqa: ASYNC110  (seen before the other task is woken)
             await asyncio.sleep(0)
         was_waiting = not left.done()
     async with asyncio.timeout(PATIENCE_S):
