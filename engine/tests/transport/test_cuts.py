@@ -2,6 +2,7 @@
 
 import asyncio
 import gzip
+from itertools import pairwise
 
 from dragoman.transport.connection import Connection
 from dragoman.transport.decompression import decompression_for
@@ -112,7 +113,7 @@ async def read_all(exchanges):
 
 def cut(data, places):
     edges = [0, *sorted({place % len(data) for place in places} - {0}), len(data)]
-    return [data[start:end] for start, end in zip(edges, edges[1:], strict=False)]
+    return [data[start:end] for start, end in pairwise(edges)]
 
 
 places = st.lists(st.integers(0, 10_000), max_size=8) | st.just(list(range(10_000)))

@@ -28,7 +28,7 @@ def test_a_url_is_taken_apart(url):
     [
         "", "h", "/path", "ftp://h/", "http://", "http:///path", "http://u:p@h/", "http://u@h/", "http://h:port/",
         "http://h:99999/", "http://[::1/", "http://h/a b", "http://h/a\r\nX: y", "http://h\n/", " http://h/", "http://h/\0",
-        "http://" + "x" * 64 + "ü.example/", "http://" + "x" * 64 + ".example/", "http://a..b/", "http://.a/", "http://h/\ud800",
+        "http://" + "x" * 64 + "ü.example/", "http://h/\ud800",
     ],
 )  # fmt: skip
 def test_what_is_none_is_refused(url):

@@ -49,8 +49,7 @@ def parse_url(url: str) -> Address:
     try:
         parts = urlsplit(url)
         host, port = parts.hostname or "", parts.port
-        name = host.encode("idna").decode()  # also refuses empty and overlong labels, which no resolver takes
-        authority = f"[{name}]" if ":" in name else name
+        authority = f"[{host}]" if ":" in host else host if host.isascii() else host.encode("idna").decode()
         path, query = quote(parts.path or "/", safe=_PRINTABLE), quote(parts.query, safe=_PRINTABLE)
     except ValueError:
         raise BadAddressError from None
