@@ -8,12 +8,14 @@ import zlib
 
 import pytest
 from dragoman.adapter import Limits
-from dragoman.errors import ConnectionFailedError, ProtocolError
+from dragoman.errors import CallTimeoutError, ConnectionFailedError, ProtocolError
 from dragoman.provider import WireRequest
 from dragoman.transport import connections
 from dragoman.transport.connection import MAX_HEAD_BYTES
 from dragoman.transport.http import Transport
 
+#: Nothing here takes longer; what would hang fails instead.
+PATIENCE_S = 20
 LIMITS = Limits()
 OK = b"HTTP/1.1 200 OK\r\n"
 TEXT = b"the answer, " * 1000
@@ -104,6 +106,51 @@ async def test_few_bytes_do_not_become_more_than_the_bound(serve):
     await transport.aclose()
 
 
+async def test_others_have_their_turn_while_few_bytes_become_very_many(serve, transport):
+    packed = gzip.compress(b"\n" * 20_000_000)
+    upstream = await serve(lambda connection, request: connection.answer(packed, Content_Encoding="gzip"))
+    turns = 0
+
+    async def others():
+        nonlocal turns
+        while True:
+            await asyncio.sleep(0)
+            turns += 1
+
+    beside = asyncio.create_task(others())
+    async with transport.stream(upstream.request(), LIMITS) as (_, pieces):
+        turns_between = [turns async for _ in pieces]
+    beside.cancel()
+    assert len(turns_between) > 10
+    assert len(set(turns_between)) == len(turns_between)
+
+
+async def test_the_first_byte_is_due_although_more_came_than_is_held(serve, transport):
+    """A file's name in a gzip head may have any length, and nothing comes of it."""
+
+    async def script(connection, request):
+        await connection.write(OK + b"content-encoding: gzip\r\n\r\n\x1f\x8b\x08\x08\0\0\0\0\0\x03" + b"x" * 3_000_000)
+        await connection.until_client_closes()
+
+    upstream = await serve(script)
+    async with asyncio.timeout(PATIENCE_S):
+        with pytest.raises(CallTimeoutError) as caught:
+            async with transport.stream(upstream.request(), Limits(first_byte_timeout_s=0.5)):
+                pass
+    assert caught.value.phase == "first_byte"
+
+
+@both_ways
+async def test_a_compression_that_nobody_asked_for_does_not_hide_an_error(serve, transport, call):
+    async def script(connection, request):
+        await connection.answer(b"?", status="503 Down", Content_Encoding="br", Retry_After="1")
+
+    upstream = await serve(script)
+    assert await call(transport, upstream.request()) == b""
+    reply = await transport.send(upstream.request(), LIMITS)
+    assert (reply.status, reply.headers["retry-after"]) == (503, "1")
+
+
 # --- where an answer begins and ends ---------------------------------------------------------------------------------
 
 
@@ -124,6 +171,36 @@ async def test_the_headers_of_an_announcement_are_not_the_answers(serve, transpo
 
     upstream = await serve(script)
     assert (await transport.send(upstream.request(), LIMITS)).headers == {"content-length": "2"}
+
+
+@both_ways
+async def test_an_announcement_has_no_body(serve, transport, call):
+    async def script(connection, request):
+        await connection.write(b"HTTP/1.1 150 Soon\r\ncontent-length: 4\r\n\r\nsoon")
+        await connection.answer(b"{}")
+
+    upstream = await serve(script)
+    assert await call(transport, upstream.request()) == b"{}"
+
+
+@both_ways
+async def test_a_server_that_will_say_no_more_ends_its_answer_although_it_reads_no_more(serve, transport, call):
+    """Its half of the connection is closed; ours is full of a body that it does not take."""
+    done = asyncio.Event()
+
+    async def answer_early(reader, writer):
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(OK + b"connection: close\r\n\r\n{}")
+        writer.write_eof()
+        await done.wait()
+        writer.close()
+
+    server = await asyncio.start_server(answer_early, "127.0.0.1", 0)
+    url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/"
+    async with asyncio.timeout(PATIENCE_S):
+        assert await call(transport, WireRequest("POST", url, {}, b"x" * 20_000_000)) == b"{}"
+    done.set()
+    server.close()
 
 
 @both_ways
@@ -159,9 +236,17 @@ async def test_a_trailer_is_no_header(serve, transport, call):
     assert len(upstream.connections) == 1
 
 
-@pytest.mark.parametrize(
-    "begin", [OK, OK + b"transfer-encoding: chunked\r\n\r\n0\r\n"], ids=["of a head", "of a trailer"]
-)
+CHUNKED = OK + b"transfer-encoding: chunked\r\n\r\n"
+ENDLESS = {
+    "a head": OK,
+    "a trailer": CHUNKED + b"0\r\n",
+    "a trailer of a long body": CHUNKED + b"f4240\r\n" + b"x" * 1_000_000 + b"\r\n0\r\n",
+    "an announcement": b"HTTP/1.1 103 Early Hints\r\n",
+    "an announcement with a body": b"HTTP/1.1 150 Soon\r\ncontent-length: 1000000000\r\n\r\n",
+}
+
+
+@pytest.mark.parametrize("begin", ENDLESS.values(), ids=ENDLESS)
 async def test_there_is_an_end(serve, transport, begin):
     async def script(connection, request):
         await connection.write(begin)
@@ -169,9 +254,20 @@ async def test_there_is_an_end(serve, transport, begin):
             await connection.write(b"x-more: " + b"x" * MAX_HEAD_BYTES + b"\r\n")
 
     upstream = await serve(script)
+    async with asyncio.timeout(PATIENCE_S):
+        with pytest.raises(ProtocolError):
+            await transport.send(upstream.request(), LIMITS)
+    await upstream.all_closed()
+
+
+async def test_announcements_have_an_end(serve, transport):
+    async def script(connection, request):
+        while True:
+            await connection.write(b"HTTP/1.1 102 Processing\r\n\r\n" * 1000)
+
+    upstream = await serve(script)
     with pytest.raises(ProtocolError):
         await transport.send(upstream.request(), LIMITS)
-    await upstream.all_closed()
 
 
 async def test_a_server_that_speaks_another_protocol_from_here_on_is_not_followed(serve, transport):
@@ -200,6 +296,32 @@ async def test_a_connection_is_not_used_again_when(serve, transport, case):
     for _ in range(2):
         assert await whole(transport, upstream.request()) == b"{}"
     assert len(upstream.connections) == 2
+
+
+async def test_a_connection_is_not_used_again_while_a_task_waits_for_its_last_answer(serve, transport):
+    """A caller that leaves a stream to another task must not have that one take the next call's answer."""
+    go_on = asyncio.Event()
+
+    async def script(connection, request):
+        await connection.chunked_head()
+        await connection.chunk(b"one")
+        await go_on.wait()
+        await connection.last_chunk()
+
+    upstream = await serve(script)
+    exchange = transport.stream(upstream.request(), LIMITS)
+    async with exchange as (_, pieces):
+        assert await anext(pieces) == b"one"
+        left = asyncio.create_task(anext(pieces, b"the end"))
+        await asyncio.sleep(0)
+        go_on.set()
+        while not exchange._connection.is_complete:  # noqa: ASYNC110  (seen before the other task is woken)
+            await asyncio.sleep(0)
+        was_waiting = not left.done()
+    async with asyncio.timeout(PATIENCE_S):
+        assert await whole(transport, upstream.request()) == b"one"
+        assert await left == b"the end"
+    assert len(upstream.connections) == (2 if was_waiting else 1)
 
 
 async def test_a_connection_that_nobody_uses_is_closed_after_a_while(serve, monkeypatch):

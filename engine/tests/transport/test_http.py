@@ -394,10 +394,11 @@ async def test_a_refused_connection_is_named(transport, call, unused_tcp_port):
     assert error.retryable
 
 
-async def test_a_name_that_does_not_exist_is_named(transport):
-    request = WireRequest("POST", "http://no-such-host.invalid/?key=in-the-query", {}, b"{}")
+@pytest.mark.parametrize("host", ["no-such-host.invalid", "two..dots.invalid", "x" * 64 + ".invalid"])
+async def test_a_name_that_does_not_exist_is_named(transport, host):
+    request = WireRequest("POST", f"http://{host}/?key=in-the-query", {}, b"{}")
     error = await raises(ConnectionFailedError, transport.send(request, LIMITS))
-    assert str(error).startswith("no-such-host.invalid:80: the host name cannot be resolved")
+    assert str(error).startswith(f"{host}:80: the host name cannot be resolved")
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,7 @@ URLS = {
     "http://[::1]:8000/v1": Address(False, "::1", 8000, "[::1]:8000", "/v1"),
     "http://h/a%2Fb/%C3%BC?x=%20#part": Address(False, "h", 80, "h", "/a%2Fb/%C3%BC?x=%20"),
     "http://h/modèle?à": Address(False, "h", 80, "h", "/mod%C3%A8le?%C3%A0"),
+    "http://model.example./": Address(False, "model.example.", 80, "model.example.", "/"),
     "http://bücher.example/": Address(False, "bücher.example", 80, "xn--bcher-kva.example", "/"),
 }
 

@@ -22,9 +22,8 @@ from dragoman.transport.faults import (
 MAX_BYTES_AT_ONCE = 64 * 1024
 #: When so much of an answer waits to be read, nothing more is taken from the socket.
 MAX_HELD_BYTES = 256 * 1024
+#: So much may arrive without a byte of the body among it: a head, or what surrounds chunks and follows them.
 MAX_HEAD_BYTES = 64 * 1024
-#: What surrounds a chunked body (sizes, extensions, trailers) may be this many times as long as the body, and a head.
-MAX_FRAMING_RATIO = 8
 
 _HAVE_NO_BODY = (204, 304)
 
@@ -48,9 +47,9 @@ class Connection(asyncio.Protocol):
     """
 
     __slots__ = (
-        "_body_bytes", "_due_s", "_fault", "_has_head", "_held", "_held_bytes", "_holds_back", "_is_paused",
+        "_due_s", "_fault", "_framing_bytes", "_has_head", "_held", "_held_bytes", "_holds_back", "_is_paused",
         "_is_sent", "_keeps_alive", "_loop", "_on_lost", "_parser", "_pause_s", "_phase", "_timer", "_timer_s",
-        "_transport", "_waiter", "_wire_bytes", "headers", "idle_since_s", "is_complete", "status",
+        "_transport", "_waiter", "headers", "idle_since_s", "is_complete", "status",
     )  # fmt: skip
 
     _transport: asyncio.Transport
@@ -75,7 +74,7 @@ class Connection(asyncio.Protocol):
         self._keeps_alive = False
         self._is_sent = False
         self._held: list[bytes] = []
-        self._held_bytes = self._body_bytes = self._wire_bytes = 0
+        self._held_bytes = self._framing_bytes = 0
         self._fault: WireError | None = None
         self._phase: Phase = "first_byte"
         self._due_s: float | None = None
@@ -149,8 +148,11 @@ class Connection(asyncio.Protocol):
 
     @property
     def is_reusable(self) -> bool:
-        """Whether the next request can be sent: the last one was answered, and both sides keep the connection."""
-        is_free = self.is_complete and self._is_sent and not self._is_paused
+        """Whether the next request can be sent: the last one was answered, and both sides keep the connection.
+
+        Not while a task waits for the last one's answer: it would take the next one's.
+        """
+        is_free = self.is_complete and self._is_sent and not self._is_paused and self._waiter is None
         return is_free and self._keeps_alive and not self._transport.is_closing()
 
     @property
@@ -216,11 +218,11 @@ class Connection(asyncio.Protocol):
             return
         if self._pause_s is not None and not self._is_paused:
             self._due_s = self._loop.time() + self._pause_s
-        self._wire_bytes += len(data)
         self._parse(self._parser, data)
         self._wake()
 
     def _parse(self, parser: HttpResponseParser, data: bytes) -> None:
+        held_bytes = self._held_bytes
         try:
             parser.feed_data(data)
         except (HttpParserError, HttpParserUpgrade):
@@ -230,12 +232,14 @@ class Connection(asyncio.Protocol):
             self._keeps_alive = False  # more came than the answer: whatever it is, nobody asked for it
         if self.is_complete:
             return
-        if self._wire_bytes - self._body_bytes > MAX_HEAD_BYTES + MAX_FRAMING_RATIO * self._body_bytes:
+        self._framing_bytes = 0 if self._held_bytes > held_bytes else self._framing_bytes + len(data)
+        if self._framing_bytes > MAX_HEAD_BYTES:
             self.fail(NotHttpError())
         elif self._held_bytes > MAX_HELD_BYTES and not self._is_paused:
             self._is_paused = True
             self._transport.pause_reading()
-            self._due_s = None  # the silence is ours
+            if self._pause_s is not None:
+                self._due_s = None  # the silence is ours; the first byte is due all the same
 
     def pause_writing(self) -> None:
         """Hold back: the server does not take what was written."""
@@ -245,6 +249,10 @@ class Connection(asyncio.Protocol):
         """Go on writing."""
         self._holds_back = False
         self._wake()
+
+    def eof_received(self) -> None:
+        """End the connection, although it could still be written to: a server that has said all reads no more."""
+        self.abort()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """End what is under way; the end of the connection is that of an answer which says no other."""
@@ -291,11 +299,10 @@ class Connection(asyncio.Protocol):
             self.headers = {}
 
     def on_body(self, body: bytes) -> None:
-        """Keep a piece of the body."""
-        if not self.is_complete:
+        """Keep a piece of the body; that of an announcement is none."""
+        if self._has_head and not self.is_complete:
             self._held.append(body)
             self._held_bytes += len(body)
-            self._body_bytes += len(body)
 
     def on_message_complete(self) -> None:
         """Know that the answer is complete."""

@@ -121,7 +121,7 @@ class Connections:
         context = await asyncio.to_thread(default_context) if tls == "default" else tls
         try:
             addresses = await self._addresses(host, port)
-        except OSError:
+        except (OSError, UnicodeError):  # the latter where a label is empty or too long to be asked for
             raise UnknownNameError from None
         sock: socket.socket | None = None
         try:

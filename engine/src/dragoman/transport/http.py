@@ -152,7 +152,7 @@ class _Exchange:
         """Return the head and the body."""
         connection = await self._begin()
         connection.arrivals_within(self._limits.chunk_timeout_s)
-        body = await (self._body(max_body_bytes) if _is_success(connection) else self._error_body())
+        body = await (self._body(max_body_bytes) if _is_success(connection) else self._error_body(connection))
         return WireReply(connection.status, connection.headers, body)
 
     async def __aenter__(self) -> tuple[WireReply, AsyncIterator[bytes]]:
@@ -164,7 +164,7 @@ class _Exchange:
                 connection.arrivals_within(self._limits.chunk_timeout_s)
             else:
                 connection.arrivals_within(self._limits.chunk_timeout_s)
-                body = await self._error_body()
+                body = await self._error_body(connection)
                 self.close()
             return WireReply(connection.status, connection.headers, body), self
         except WireError as fault:
@@ -222,7 +222,8 @@ class _Exchange:
         self._connection = connection
         await connection.send(head, request.body, within_s)
         await connection.read_head()
-        self._decompression = decompression_for(connection.headers.get("content-encoding"))
+        if _is_success(connection):
+            self._decompression = _decompression_of(connection)
         return connection
 
     async def _open(self, server: Server) -> Connection:
@@ -243,14 +244,16 @@ class _Exchange:
             return b""
         if decompression is None:
             return await connection.read_piece()
-        while True:
-            for piece in self._pieces:
-                return piece
+        if piece := next(self._pieces, b""):
+            await asyncio.sleep(0)  # few bytes may become very many: the loop's other tasks have their turn between
+        while not piece:
             data = await connection.read_piece()
             if not data:
                 decompression.end()
                 return b""
             self._pieces = decompression.feed(data)
+            piece = next(self._pieces, b"")
+        return piece
 
     async def _body(self, max_bytes: int) -> bytes:
         pieces: list[bytes] = []
@@ -262,11 +265,12 @@ class _Exchange:
             pieces.append(piece)
         return pieces[0] if len(pieces) == 1 else b"".join(pieces)
 
-    async def _error_body(self) -> bytes:
-        """Return the beginning of the body. A connection that breaks or stalls must not hide the status."""
+    async def _error_body(self, connection: Connection) -> bytes:
+        """Return the beginning of the body. One that breaks off, stalls or cannot be read must not hide the status."""
         pieces: list[bytes] = []
         room = MAX_ERROR_BODY_BYTES
         with suppress(WireError):
+            self._decompression = _decompression_of(connection)
             while room > 0 and (piece := await self._next_piece()):
                 pieces.append(piece[:room])
                 room -= len(piece)
@@ -275,6 +279,10 @@ class _Exchange:
 
 def _is_success(connection: Connection) -> bool:
     return 200 <= connection.status < 300
+
+
+def _decompression_of(connection: Connection) -> Decompression | None:
+    return decompression_for(connection.headers.get("content-encoding"))
 
 
 def _shown(url: str) -> str:
