@@ -10,6 +10,7 @@ from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 from dragoman.server.exchange import CONNECTION
 
+#: So much may arrive without a byte of the body among it: a head, or what surrounds chunks and follows them.
 MAX_HEAD_BYTES = 64 * 1024
 HEAD_TIMEOUT_S = 20.0
 MAX_GATHERED_BYTES = 32 * 1024
@@ -17,8 +18,6 @@ MAX_GATHERED_BYTES = 32 * 1024
 MAX_PIPELINED = 64
 #: Bytes of a body that are read on after its answer is complete, so that a client which still sends gets to read it.
 MAX_UNREAD_BYTES = 64 * 1024 * 1024
-#: What surrounds a chunked body (sizes, extensions, trailers) may be this many times as long as the body, and a head.
-MAX_FRAMING_RATIO = 8
 
 
 class GatheringTransport:
@@ -94,7 +93,8 @@ class BoundedProtocol(HttpToolsProtocol):
         self._is_fresh = True  # whether the next byte of a read is the first one of a request, and of the read
         self._is_alone = True  # whether the head began with a read
         self._body_bytes = 0
-        self._wire_bytes = 0
+        self._framing_bytes = 0
+        self._has_body = False  # whether a read held a part of the body
         self._head_timer: asyncio.TimerHandle | None = None
         self._write_timer: asyncio.TimerHandle | None = None
         self._tell_gone: Callable[[], None] | None = None
@@ -134,6 +134,7 @@ class BoundedProtocol(HttpToolsProtocol):
         """Take bytes, those of a head and of a body's framing up to their limit."""
         self._read_bytes = len(data)
         self._is_fresh = self.cycle is None or not self.cycle.more_body
+        self._has_body = False
         super().data_received(data)
         if self._head_bytes is not None:
             self._head_bytes += self._read_bytes
@@ -142,8 +143,8 @@ class BoundedProtocol(HttpToolsProtocol):
             elif self._head_timer is None:  # most heads come whole, and need none
                 self._head_timer = self.loop.call_later(HEAD_TIMEOUT_S, self._refuse, 408)
         elif self.cycle is not None and self.cycle.more_body:
-            self._wire_bytes += self._read_bytes
-            if self._wire_bytes - self._body_bytes > MAX_HEAD_BYTES + MAX_FRAMING_RATIO * self._body_bytes:
+            self._framing_bytes = 0 if self._has_body else self._framing_bytes + self._read_bytes
+            if self._framing_bytes > MAX_HEAD_BYTES:
                 self._refuse(431)
 
     def on_message_begin(self) -> None:
@@ -167,10 +168,11 @@ class BoundedProtocol(HttpToolsProtocol):
         self._head_bytes = None
         super().on_headers_complete()
         self.headers = _NOWHERE
-        self._body_bytes, self._wire_bytes = 0, -self._read_bytes  # this read is the head's
+        self._body_bytes, self._framing_bytes = 0, -self._read_bytes  # this read is the head's
 
     def on_body(self, body: bytes) -> None:
         """Take a piece of a body; who goes on sending for long after the answer is not listened to any more."""
+        self._has_body = True
         self._body_bytes += len(body)
         if self._body_bytes > MAX_UNREAD_BYTES and self.cycle.response_complete:
             self.transport.close()

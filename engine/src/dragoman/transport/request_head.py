@@ -12,6 +12,8 @@ from urllib.parse import quote, urlsplit
 from dragoman.transport.faults import BadAddressError, UnwritableError
 
 _DEFAULT_PORTS = {"http": 80, "https": 443}
+#: Longer URLs are taken apart each time.
+MAX_REMEMBERED_CHARS = 2048
 _TOKEN = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
 _NOT_IN_A_URL = re.compile(r"[\x00-\x20\x7f]")
 #: What frames the message is the transport's to say; HEAD and CONNECT have answers of another shape.
@@ -40,12 +42,15 @@ class Address(NamedTuple):
     target: str
 
 
-@lru_cache(maxsize=1024)
 def parse_url(url: str) -> Address:
     """Return the parts of a URL; raise ``BadAddressError`` where it is no http: or https: URL of a server.
 
     Credentials are an authorizer's, and do not stand in an address.
     """
+    return _remembered(url) if len(url) <= MAX_REMEMBERED_CHARS else _parsed(url)
+
+
+def _parsed(url: str) -> Address:
     try:
         parts = urlsplit(url)
         host, port = parts.hostname or "", parts.port
@@ -61,6 +66,9 @@ def parse_url(url: str) -> Address:
     elif port != default_port:
         authority = f"{authority}:{port}"
     return Address(parts.scheme == "https", host, port, authority, f"{path}?{query}" if query else path)
+
+
+_remembered = lru_cache(maxsize=1024)(_parsed)
 
 
 def head_of(method: str, address: Address, headers: Mapping[str, str], body: bytes | None) -> bytes:

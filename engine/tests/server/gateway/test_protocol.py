@@ -96,6 +96,10 @@ def test_trailers_are_no_headers(gateway, ask, key):
         pytest.param([b"2\r\n{}\r\n0\r\n", *[MANY] * 40], id="endless trailers"),
         pytest.param([b"2\r\n{}\r\n0\r\nx-a: ", *[b"y" * 100_000] * 40], id="one endless trailer"),
         pytest.param([b"2;", *[b"y" * 100_000] * 40], id="an endless extension of a chunk"),
+        pytest.param(
+            [b"100000\r\n" + b" " * 0x100000 + b"\r\n0\r\nx-a: ", *[b"y" * 100_000] * 40],
+            id="a trailer, behind a long body",
+        ),
     ],
 )
 def test_what_surrounds_a_body_is_bounded(gateway, ask, pieces):
