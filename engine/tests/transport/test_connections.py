@@ -280,6 +280,25 @@ async def test_a_server_that_speaks_another_protocol_from_here_on_is_not_followe
         await transport.send(upstream.request(), LIMITS)
 
 
+@both_ways
+async def test_a_server_may_begin_to_answer_while_it_still_reads(transport, call):
+    body = b"x" * 5_000_000
+
+    async def answer(reader, writer):
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(OK + b"content-length: 2\r\n\r\n{")
+        await writer.drain()
+        await reader.readexactly(len(body))
+        writer.write(b"}")
+        await writer.drain()
+        writer.close()
+
+    server = await asyncio.start_server(answer, "127.0.0.1", 0)
+    url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/"
+    assert await call(transport, WireRequest("POST", url, {}, body)) == b"{}"
+    server.close()
+
+
 # --- connections that are kept ---------------------------------------------------------------------------------------
 
 LEFT = {

@@ -85,7 +85,7 @@ class Connection(asyncio.Protocol):
     async def send(self, head: bytes, body: bytes | None, within_s: float | None) -> None:
         """Write a request.
 
-        A server may answer before it has read a long body: the rest is then not written.
+        A server may refuse a long body before it has read it: the rest is then not written.
 
         Args:
             head: The head, with the empty line behind it.
@@ -105,9 +105,9 @@ class Connection(asyncio.Protocol):
         transport.write(head)
         whole = memoryview(body)
         for start in range(0, len(body), MAX_BYTES_AT_ONCE):
-            while self._holds_back and not self._has_head and self._fault is None:
+            while self._holds_back and not self._is_refused:
                 await self._wait()
-            if self._has_head or self._fault is not None:
+            if self._is_refused:
                 return
             transport.write(whole[start : start + MAX_BYTES_AT_ONCE])
         self._is_sent = True
@@ -159,6 +159,11 @@ class Connection(asyncio.Protocol):
     def is_lost(self) -> bool:
         """Whether there is no connection any more."""
         return self._parser is None
+
+    @property
+    def _is_refused(self) -> bool:
+        """Whether nobody reads any more of the request."""
+        return self.status >= 300 or self.is_lost or self._fault is not None
 
     def fail(self, fault: WireError) -> None:
         """Have whoever reads raise this, and end the connection."""
