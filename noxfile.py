@@ -1,6 +1,6 @@
 """Everything that a contributor or CI runs; `nox --list` shows this table of contents.
 
-Bare `nox` checks all that a change can break, in less than a quarter of an hour on two cores. Every session gets an
+Bare `nox` checks all that a change can break, in about ten minutes on two cores. Every session gets an
 environment of its own. What follows `--` goes to the tool, for example `nox -s tests -- -k retry`.
 """
 

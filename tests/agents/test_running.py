@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from dragoman import Engine, SyncEngine
 from dragoman.agents import AgentFinished, StepStarted, ToolFinished, ToolStarted, ToolUse
-from dragoman.errors import AgentLimitError, MessageError, PluginError, RateLimitedError
+from dragoman.errors import AgentLimitError, MessageError, RateLimitedError, UnsupportedError
 from dragoman.events import TextDelta
 from dragoman.messages import Message, Text
 from dragoman.provider import CallObservation
@@ -287,7 +287,7 @@ def test_what_the_extra_brings_is_named_where_it_is_missing(monkeypatch: pytest.
     import sys
 
     monkeypatch.setitem(sys.modules, "langgraph", None)
-    with pytest.raises(PluginError, match=r"agents need langgraph \(pip install 'dragoman\[agents\]'\)"):
+    with pytest.raises(UnsupportedError, match=r"agents need langgraph \(pip install 'dragoman\[agents\]'\)"):
         Engine().agent("weather")
 
 
