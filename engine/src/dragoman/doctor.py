@@ -42,6 +42,7 @@ from dragoman.provider import (
     WireRequest,
 )
 from dragoman.resolve import AdapterLike, Resolved
+from dragoman.resolving import Resolving
 from dragoman.secret import Secret
 from dragoman.transport.authorization import ACQUIRE_TIMEOUT_S
 
@@ -56,24 +57,12 @@ _REACH = Limits(connect_timeout_s=10.0, first_byte_timeout_s=15.0, chunk_timeout
 _QUOTA = "a limit of the provider is reached: wait, ask the provider for a higher one, or set limits.max_concurrency"
 
 
-class Examined(Protocol):
+class Examined(Resolving, Protocol):
     """What the check needs of the engine."""
 
-    async def resolve(
-        self,
-        adapter: AdapterLike | None,
-        override: Mapping[str, Any] | None = None,
-        inference: Mapping[str, Any] | None = None,
-        *,
-        caller: Caller | None = None,
-        trusted: bool = True,
-    ) -> Resolved: ...
     def stream(self, adapter: Resolved, messages: str) -> Any: ...
     async def embed(self, adapter: Resolved, texts: str) -> EmbedResponse: ...
     async def rerank(self, adapter: Resolved, query: str, documents: tuple[str, ...]) -> RerankResponse: ...
-    async def provider_of(self, resolved: Resolved) -> Provider: ...
-    def context_of(self, resolved: Resolved) -> Context: ...
-    async def redactor(self) -> Callable[[str], str]: ...
 
 
 async def examine(

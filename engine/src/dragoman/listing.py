@@ -14,8 +14,8 @@ from dragoman.inspection import ListedModel, ModelList
 from dragoman.merge import Layer, merge
 from dragoman.plugins import Plugins
 from dragoman.policy import Caller
-from dragoman.provider import Context, Provider
 from dragoman.resolve import AdapterLike, Resolved
+from dragoman.resolving import Resolving
 
 #: How long one provider may take for all its lists.
 LIST_TIMEOUT_S = 60.0
@@ -47,23 +47,12 @@ class Listed:
         return {"version": 1, **merge([Layer("connection", self.document), Layer("row", own)]).document}
 
 
-class Lister(Protocol):
+class Lister(Resolving, Protocol):
     """What a list needs of the engine."""
 
     @property
     def plugins(self) -> Plugins: ...
     async def catalog(self) -> Catalog: ...
-    async def resolve(
-        self,
-        adapter: AdapterLike | None,
-        override: Mapping[str, Any] | None = None,
-        inference: Mapping[str, Any] | None = None,
-        *,
-        caller: Caller | None = None,
-        trusted: bool = True,
-    ) -> Resolved: ...
-    async def provider_of(self, resolved: Resolved) -> Provider: ...
-    def context_of(self, resolved: Resolved) -> Context: ...
 
 
 async def list_models(

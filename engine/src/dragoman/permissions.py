@@ -2,36 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Protocol
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from dragoman.calls import redacted
 from dragoman.errors import DragomanError, PluginError, UnsupportedError
 from dragoman.inspection import Permission, Permissions
 from dragoman.policy import Caller
-from dragoman.provider import Context, Provider, ProviderDescription
-from dragoman.resolve import AdapterLike, Resolved
-
-
-class Permitting(Protocol):
-    """What finding permissions needs of the engine."""
-
-    async def resolve(
-        self,
-        adapter: AdapterLike | None,
-        override: Mapping[str, Any] | None = None,
-        inference: Mapping[str, Any] | None = None,
-        *,
-        caller: Caller | None = None,
-        trusted: bool = True,
-    ) -> Resolved: ...
-    async def provider_of(self, resolved: Resolved) -> Provider: ...
-    def context_of(self, resolved: Resolved) -> Context: ...
-    async def redactor(self) -> Callable[[str], str]: ...
+from dragoman.provider import ProviderDescription
+from dragoman.resolve import AdapterLike
+from dragoman.resolving import Resolving
 
 
 async def permissions_of(
-    engine: Permitting,
+    engine: Resolving,
     adapter: AdapterLike | None,
     override: Mapping[str, Any] | None = None,
     *,
