@@ -98,8 +98,8 @@ def tests(session: nox.Session) -> None:
     tools = [*_tools("test"), *_tools("langchain"), *_test_needs(*PLUGINS.values())]
     session.install(*tools, ENGINE_WITH_ALL, *_plugins_with_langchain())
     folders = [f"@{LEFT[name]}" if name in LEFT else str(folder) for name, folder in PLUGINS.items()]
-    paths = session.posargs or ["tests", "engine/tests", *folders]
-    session.run("pytest", "--ignore=tests/browser", "--ignore=tests/test_floors.py", *SIDE_BY_SIDE, *paths)
+    asked = session.posargs or ["--ignore=tests/test_floors.py", "tests", "engine/tests", *folders]
+    session.run("pytest", "--ignore=tests/browser", *SIDE_BY_SIDE, *asked)
 
 
 @nox.session
