@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 from dragoman.secret import Secret
 
 #: An environment variable's name. After a double underscore it may go on with a model's name, as people write those
-#: (``AZURE_OPENAI_API_KEY__gpt-4.1 mini``).
+#: (``MODEL_API_KEY__gpt-4.1 mini``).
 NAME_PATTERN = re.compile(r"[A-Za-z_][A-Za-z0-9_]*(__[A-Za-z0-9_. /:-]+)?")
 
 

@@ -21,7 +21,7 @@ from dragoman.settings import AllowedHost
 logger = logging.getLogger("dragoman.network")
 
 #: IPv4 ranges that are no public service's. IANA IPv4 Special-Purpose Address Registry and RFC 5771, read 2026-11; the
-#: last one is the address of Azure's host agent, which lies in a public range.
+#: last one is the address of a cloud's host agent, which lies in a public range.
 NOT_PUBLIC_IPV4 = tuple(
     IPv4Network(text)
     for text in (

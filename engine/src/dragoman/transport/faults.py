@@ -59,7 +59,7 @@ class UnwritableError(WireError):
 
     kind = InvalidRequestError
     text = "the request cannot be written as HTTP"
-    hint = "look for line ends in the secret and in the headers of endpoint_kwargs"
+    hint = "look for line ends in the secret, and for those and names such as Connection in endpoint_kwargs.headers"
 
 
 class UnknownNameError(WireError):

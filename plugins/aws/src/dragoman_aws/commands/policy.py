@@ -66,6 +66,19 @@ class _Wanted:
     batch_role: str | None
     s3_outputs: tuple[str, ...]
 
+    @property
+    def of_any_target(self) -> dict[str, Any]:
+        """What an adapter and any other target are asked with alike."""
+        return {
+            "region": self.regions,
+            "account": self.account,
+            "uses": self.uses,
+            "streaming": self.streaming,
+            "source": self.source,
+            "through_profile_only": self.through_profile_only,
+            "batch_role": self.batch_role,
+        }
+
 
 def _principal(_context: click.Context, _parameter: click.Parameter, value: str | None) -> str | None:
     if value is not None and not PRINCIPAL.fullmatch(value):
@@ -161,32 +174,15 @@ async def _of_adapter(engine: Any, adapter: str | Mapping[str, Any], wanted: _Wa
         resolved.target,
         resolved.settings,
         wanted.principal,
-        region=wanted.regions,
-        account=wanted.account,
-        uses=wanted.uses,
-        streaming=wanted.streaming,
-        source=wanted.source,
-        through_profile_only=wanted.through_profile_only,
-        batch_role=wanted.batch_role,
         s3_outputs=wanted.s3_outputs,
+        **wanted.of_any_target,
     )
     chosen = (f"{resolved.choice}: the policy is for that one",) if resolved.choice else ()
     return [replace(first, notes=(*chosen, *first.notes)), *rest]
 
 
 def _of_target(target: str, wanted: _Wanted) -> Grant:
-    return grant(
-        target,
-        wanted.principal,
-        region=wanted.regions,
-        account=wanted.account,
-        uses=wanted.uses,
-        streaming=wanted.streaming,
-        base_model=wanted.base_model,
-        source=wanted.source,
-        through_profile_only=wanted.through_profile_only,
-        batch_role=wanted.batch_role,
-    )
+    return grant(target, wanted.principal, base_model=wanted.base_model, **wanted.of_any_target)
 
 
 # --- printing ----------------------------------------------------------------------------------------------------
